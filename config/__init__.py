@@ -1,0 +1,1 @@
+"""What was promised and how we run: settings, policies, calendars, routing."""

@@ -1,0 +1,1 @@
+"""What events mean: event types, ticket history, clocks, calendars, verdicts, windows, queue, alert ids."""

@@ -1,0 +1,200 @@
+"""Alerts: when a ticket is to be announced, as what, and under which id."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import msgspec
+
+from streams.facts import CANCELLED
+from streams.instants import MINUTE, SECOND, format_instant
+from streams.policies import TARGETS
+from streams.ticket import Mark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streams.clocks import Clock
+    from streams.fold import State
+    from streams.policies import Policies, Promise
+    from streams.ticket import Ticket
+
+Level = Literal["warning", "breach", "escalation"]
+Kind = Literal["raised", "corrected", "recovered"]
+
+LATE = MINUTE
+"""An alert decided later than this after deadline and grace says so."""
+
+
+class Alert(msgspec.Struct, kw_only=True, gc=False):
+    """A record of topic `sla-alerts`. Instants are RFC 3339; of a clock that is no more, only its id is left."""
+
+    alert_id: str
+    kind: Kind
+    level: Level
+    threshold: str | None = None
+    step: int | None = None
+    ticket_id: str
+    target: str
+    cycle: int
+    policy: str | None = None
+    priority: str | None
+    team: str | None
+    channel: str | None
+    started_at: str | None = None
+    deadline: str | None = None
+    limit_seconds: float | None = None
+    elapsed_seconds: float | None = None
+    decided_at: str
+    late: bool = False
+
+
+class Gate(NamedTuple):
+    """How far the input is known to be read, and the times that decide what is still announced (microseconds)."""
+
+    up_to: int
+    """Clocks due by then may be announced: input is read up to this and the grace."""
+    now: int
+    """The wall clock."""
+    grace: int
+    max_age: int
+    """A breach older than this is recorded and not announced."""
+
+
+class Due(NamedTuple):
+    """Something to announce, and from when on."""
+
+    at: int
+    mark: Mark
+    clock: Clock | None
+
+
+def alert_id(ticket_id: str, mark: Mark) -> str:
+    """The same breach always has the same id: a hash of ticket, target, cycle, level and threshold or step."""
+    parts = (ticket_id, TARGETS[mark.target], str(mark.cycle), mark.level, mark.detail)
+    return blake2b("\x1f".join(parts).encode(), digest_size=12).hexdigest()
+
+
+def next_alarm(ticket: Ticket, policies: Policies, announced_from: int) -> int | None:
+    """The earliest instant at which `ring` has something to do, if no event comes before.
+
+    `announced_from`: breaches before it are not announced (the wall clock less the maximum age).
+    """
+    return min((due.at for due in _pending(ticket, policies, announced_from)), default=None)
+
+
+def ring(ticket_id: str, ticket: Ticket, policies: Policies, gate: Gate) -> list[Alert]:
+    """What is to be announced now, in order; the ticket is settled up to the gate and remembers what was announced."""
+    ticket.settled_at = max(ticket.settled_at, gate.up_to + 1)
+    alerts = []
+    for due in sorted(_pending(ticket, policies, gate.now - gate.max_age), key=lambda due: due.at):
+        if due.at > gate.up_to:
+            break
+        assert ticket.state is not None
+        if due.mark.corrected:
+            raised = msgspec.structs.replace(due.mark, corrected=False)
+            ticket.marks = [due.mark if mark == raised else mark for mark in ticket.marks]
+        else:
+            ticket.marks = [*ticket.marks, due.mark]
+            if due.mark.level == "warning" and _breached_by(due.clock, ticket.state, gate.up_to + 1):
+                continue  # the breach says it
+        alerts.append(_alert(ticket_id, ticket.state, due, policies, gate))
+    return alerts
+
+
+def correct_silently(ticket: Ticket) -> None:
+    """Take back what is no longer so without a word: a changed policy on a ticket that is done wakes nobody."""
+    wrong = {mark for mark in ticket.marks if not mark.corrected and _is_wrong(ticket, mark)}
+    ticket.marks = [msgspec.structs.replace(mark, corrected=True) if mark in wrong else mark for mark in ticket.marks]
+
+
+def _pending(ticket: Ticket, policies: Policies, announced_from: int) -> Iterator[Due]:
+    state = ticket.state
+    if state is None:
+        return
+    for mark in ticket.marks:
+        if not mark.corrected and _is_wrong(ticket, mark):
+            yield Due(state.last_at, msgspec.structs.replace(mark, corrected=True), _clock_of(state, mark))
+    if state.status == CANCELLED:
+        return
+    announced = {(mark.level, mark.target, mark.cycle, mark.detail) for mark in ticket.marks}
+    for clock in state.clocks:
+        overdue_at = clock.breached if clock.breached is not None or clock.since is None else clock.deadline
+        if overdue_at is None:
+            continue
+        if overdue_at >= announced_from and ("breach", clock.target, clock.cycle, "") not in announced:
+            yield Due(overdue_at, Mark("breach", clock.target, clock.cycle), clock)
+        if clock.breached is not None:
+            continue
+        promise = policies.promise(state, clock.start, TARGETS[clock.target])
+        if promise is not None and promise.warn:
+            for at, text in _warnings(clock, promise):
+                if at < overdue_at and ("warning", clock.target, clock.cycle, text) not in announced:
+                    yield Due(at, Mark("warning", clock.target, clock.cycle, text), clock)
+
+
+def _warnings(clock: Clock, promise: Promise) -> Iterator[tuple[int, str]]:
+    assert clock.since is not None
+    for threshold in promise.warn:
+        left = threshold.at(promise.limit) - clock.accrued
+        yield promise.calendar.add(clock.since, left) if left > 0 else clock.since, threshold.text
+
+
+def _is_wrong(ticket: Ticket, mark: Mark) -> bool:
+    """Whether a breach was announced that was none. A warning was right when it rang."""
+    state = ticket.state
+    if mark.level != "breach" or state is None:
+        return False
+    clock = _clock_of(state, mark)
+    if clock is not None:
+        return not _breached_by(clock, state, ticket.settled_at)
+    kept = [kept.cycle for kept in state.clocks if kept.target == mark.target]
+    return not kept or mark.cycle > min(kept)  # an older one went into the totals
+
+
+def _breached_by(clock: Clock | None, state: State, now: int) -> bool:
+    return clock is not None and clock.overdue(now, state.last_at) is not None
+
+
+def _clock_of(state: State, mark: Mark) -> Clock | None:
+    for clock in state.clocks:
+        if clock.target == mark.target and clock.cycle == mark.cycle:
+            return clock
+    return None
+
+
+def _alert(ticket_id: str, state: State, due: Due, policies: Policies, gate: Gate) -> Alert:
+    mark, clock = due.mark, due.clock
+    alert = Alert(
+        alert_id=alert_id(ticket_id, mark),
+        kind="corrected" if mark.corrected else "raised",
+        level="warning" if mark.level == "warning" else "breach",
+        threshold=mark.detail or None,
+        ticket_id=ticket_id,
+        target=TARGETS[mark.target],
+        cycle=mark.cycle,
+        priority=state.priority,
+        team=state.team,
+        channel=state.channel,
+        decided_at=format_instant(gate.now),
+        late=not mark.corrected and gate.now > due.at + gate.grace + LATE,
+    )
+    if clock is not None:
+        alert.policy = clock.policy
+        alert.started_at = format_instant(clock.start)
+        alert.limit_seconds = clock.limit / SECOND
+        alert.elapsed_seconds = _elapsed(clock, state, policies, gate.up_to) / SECOND
+        deadline = clock.deadline if clock.deadline is not None else clock.breached
+        alert.deadline = format_instant(deadline) if deadline is not None else None
+    return alert
+
+
+def _elapsed(clock: Clock, state: State, policies: Policies, now: int) -> int:
+    """Up to now, or up to the stop."""
+    if clock.elapsed is not None:
+        return clock.elapsed
+    promise = policies.promise(state, clock.start, TARGETS[clock.target])
+    if promise is None or clock.since is None:
+        return clock.accrued
+    return clock.accrued + promise.calendar.elapsed(clock.since, now)

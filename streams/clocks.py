@@ -1,0 +1,151 @@
+"""A clock: how it runs over a ticket's statuses under a promise, when it is overdue, and how it is judged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from streams.facts import CANCELLED, CLOSED, RESOLVED
+from streams.policies import TARGETS
+
+if TYPE_CHECKING:
+    from streams.policies import Promise
+
+(
+    FIRST_RESPONSE,
+    NEXT_RESPONSE,
+    RESOLUTION,
+    FOLLOW_UP,
+    ACCEPTANCE,
+    TEAM_ANSWER,
+    COMPLAINT_RESOLUTION,
+) = range(len(TARGETS))
+
+Verdict = Literal["met", "breached", "pending", "void"]
+
+
+class Clock(msgspec.Struct, array_like=True, gc=False):
+    """All instants and durations in microseconds.
+
+    `elapsed` is set by the stop. While the clock is open, it has run for `accrued` up to `since` (up to now where
+    `since` is None, for then it rests), and `deadline` is the first instant at which elapsed reaches the limit:
+    reached, or projected on as if it ran on; None while it rests short of its limit, or nothing is promised.
+    `policy` and `limit` are those of now, of the stop once it stopped.
+    """
+
+    target: int
+    cycle: int
+    start: int
+    policy: str | None = None
+    limit: int = 0
+    stop: int | None = None
+    elapsed: int | None = None
+    breached: int | None = None
+    withdrawn: bool = False
+    """Ended by a second hand-over: void, unless breached."""
+    final: bool = False
+    """A resolution that a reopening does not take back."""
+    since: int | None = None
+    accrued: int = 0
+    deadline: int | None = None
+    origin: int = 0
+    """The start, or where the kept part of a very long timeline begins; elapsed before it is `base`."""
+    base: int = 0
+
+    def measure(self, promise: Promise | None, timeline: list[int]) -> None:
+        """Look at the whole clock anew under a promise. `timeline`: instant, status, instant, status, ..."""
+        self.since = self.deadline = None
+        self.accrued = self.base
+        if promise is None:
+            self.policy, self.limit = None, 0
+            return
+        self.policy, self.limit = promise.policy, promise.limit
+        if self.base >= promise.limit:
+            self.deadline = self.origin
+        last = len(timeline) - 2
+        for i in range(0, last + 1, 2):
+            if timeline[i + 1] in promise.rests:
+                continue
+            begin = max(timeline[i], self.origin)
+            if i == last:
+                self.run_from(begin, promise)
+            elif begin < timeline[i + 2]:
+                self.since = begin
+                self.rest_from(timeline[i + 2], promise)
+
+    def run_from(self, at: int, promise: Promise) -> None:
+        """It runs from then on."""
+        self.since = at
+        if self.deadline is None:
+            self.deadline = promise.calendar.add(at, promise.limit - self.accrued)
+
+    def rest_from(self, at: int, promise: Promise) -> None:
+        """It ran from `since` and rests from then on."""
+        assert self.since is not None
+        ran = promise.calendar.elapsed(self.since, at)
+        if self.accrued + ran < promise.limit:
+            self.deadline = None
+        elif self.deadline is None:
+            self.deadline = promise.calendar.add(self.since, promise.limit - self.accrued)
+        self.accrued += ran
+        self.since = None
+
+    def overdue(self, now: int, changed_at: int) -> int | None:
+        """When it was breached, as seen at `now`; None where it is not. `changed_at`: the ticket's last change."""
+        if self.breached is not None or self.deadline is None or self.stop is not None:
+            return self.breached
+        if self.accrued > self.limit or (self.since is not None and now > self.deadline):
+            return max(self.deadline, changed_at)
+        return None
+
+    def halt(self, at: int, promise: Promise | None) -> None:
+        """It stops for good, or until a reopening."""
+        if promise is None:
+            self.policy, self.limit, self.elapsed = None, 0, None
+        else:
+            ran = promise.calendar.elapsed(self.since, at) if self.since is not None else 0
+            self.elapsed = self.accrued + ran
+        self.stop = at
+        self.since = None
+
+    def verdict(self, status: int) -> Verdict:
+        """By itself and the ticket's status now."""
+        if status == CANCELLED:
+            return "void"
+        if self.breached is not None:
+            return "breached"
+        rests = self.stop is None and self.target in (FIRST_RESPONSE, NEXT_RESPONSE)
+        if self.withdrawn or (rests and status in (RESOLVED, CLOSED)):  # the latter under `met_by: [reply]`
+            return "void"
+        return "met" if self.stop is not None else "pending"
+
+    @property
+    def listed(self) -> bool:
+        """Whether any policy promises it, or it breached while one did."""
+        return self.policy is not None or self.breached is not None
+
+
+class Totals(msgspec.Struct, array_like=True, gc=False):
+    """What is kept of a target's clocks older than its newest 64."""
+
+    met: int = 0
+    breached: int = 0
+    void: int = 0
+    elapsed_count: int = 0
+    elapsed_sum: int = 0
+
+    def add(self, clock: Clock) -> None:
+        """Count a stopped clock that is no longer kept."""
+        if not clock.listed:
+            return
+        if clock.breached is not None:
+            self.breached += 1
+        elif clock.withdrawn:
+            self.void += 1
+            return
+        else:
+            self.met += 1
+        if clock.elapsed is not None:
+            self.elapsed_count += 1
+            self.elapsed_sum += clock.elapsed

@@ -1,0 +1,331 @@
+"""A ticket's state, and what each fact does to it and its clocks, one after the other in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from streams.clocks import (
+    ACCEPTANCE,
+    COMPLAINT_RESOLUTION,
+    FIRST_RESPONSE,
+    FOLLOW_UP,
+    NEXT_RESPONSE,
+    RESOLUTION,
+    TEAM_ANSWER,
+    Clock,
+    Totals,
+)
+from streams.facts import (
+    CANCELLED,
+    CLOSED,
+    OPEN,
+    RESOLVED,
+    Acknowledged,
+    CalledBack,
+    Complained,
+    Created,
+    CustomerWrote,
+    Fact,
+    Rated,
+    Replied,
+    Reviewed,
+    StatusSet,
+    Updated,
+)
+from streams.policies import TARGETS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.policies import Policies, Promise
+
+KEPT_CLOCKS = 64
+KEPT_NOTES = 64
+KEPT_CHANGES = 256
+"""Of a target's stopped clocks; of ratings, replies and the like; of changes of status."""
+
+_RESPONSES = (FIRST_RESPONSE, NEXT_RESPONSE)
+_HAND_OVER = (ACCEPTANCE, TEAM_ANSWER)
+
+
+class State(msgspec.Struct, array_like=True, gc=False):
+    """What a ticket's facts have come to. It exists from the creation on."""
+
+    created_at: int
+    by_agent: bool = False
+    priority: str | None = None
+    channel: str | None = None
+    team: str | None = None
+    agent_id: str | None = None
+    customer_id: str | None = None
+    category: str | None = None
+    kind: str | None = None
+    tags: list[str] | None = None
+    status: int = OPEN
+    reason: str | None = None
+    last_at: int = 0
+    """The instant of the last fact applied."""
+    done_at: int | None = None
+    """Since when it is resolved, closed or cancelled."""
+    owed: bool = False
+    """The customer wrote while it was done: a clock for it starts at a reopening."""
+    timeline: list[int] = []
+    """Instant, status, instant, status, ... from the creation on."""
+    clocks: list[Clock] = []
+    cycles: list[int] = msgspec.field(default_factory=lambda: [0] * len(TARGETS))
+    totals: dict[int, Totals] = {}
+    reopenings: int = 0
+    replies: list[Replied] = []
+    """Public, not automated, the newest; like the lists below."""
+    reply_count: int = 0
+    ratings: list[Rated] = []
+    reviews: list[Reviewed] = []
+    complaints: list[Complained] = []
+    callbacks: list[CalledBack] = []
+    acknowledged: list[Acknowledged] = []
+
+    @property
+    def done(self) -> bool:
+        """Resolved, closed or cancelled."""
+        return self.status >= RESOLVED
+
+    def open_clocks(self) -> list[Clock]:
+        """The clocks that have not stopped."""
+        return [clock for clock in self.clocks if clock.stop is None]
+
+    def look_anew(self, policies: Policies) -> None:
+        """Measure every open clock under the promises of now."""
+        for clock in self.open_clocks():
+            clock.measure(policies.promise(self, clock.start, TARGETS[clock.target]), self.timeline)
+            clock.breached = clock.overdue(self.last_at, self.last_at)
+
+    def settle(self, now: int) -> None:
+        """Check every open clock at an instant."""
+        for clock in self.clocks:
+            if clock.stop is None:
+                clock.breached = clock.overdue(now, self.last_at)
+
+
+def found(fact: Created, policies: Policies) -> State:
+    """The state of a ticket that has just been created."""
+    state = State(
+        created_at=fact.at,
+        by_agent=fact.by_agent,
+        priority=fact.priority,
+        channel=fact.channel,
+        team=fact.team,
+        agent_id=fact.agent_id,
+        customer_id=fact.customer_id,
+        category=fact.category,
+        kind=fact.kind,
+        tags=fact.tags,
+        last_at=fact.at,
+        timeline=[fact.at, OPEN],
+    )
+    if not fact.by_agent:
+        _start(state, FIRST_RESPONSE, fact.at, policies)
+    _start(state, RESOLUTION, fact.at, policies)
+    return state
+
+
+def apply(state: State, fact: Fact, policies: Policies) -> None:
+    """What a fact does, in order after all facts applied before; one stamped before the creation acts at it."""
+    at = max(fact.at, state.created_at)
+    effect = _EFFECTS.get(type(fact))
+    if effect is None:  # a further creation
+        return
+    state.settle(at)
+    state.last_at = at
+    effect(state, fact, at, policies)
+    state.settle(at)
+
+
+def _promise(state: State, clock: Clock, policies: Policies) -> Promise | None:
+    return policies.promise(state, clock.start, TARGETS[clock.target])
+
+
+def _start(state: State, target: int, at: int, policies: Policies) -> None:
+    clock = Clock(target, state.cycles[target], at, origin=at)
+    state.cycles[target] += 1
+    promise = _promise(state, clock, policies)
+    if promise is not None:
+        clock.policy, clock.limit = promise.policy, promise.limit
+        if state.status not in promise.rests:
+            clock.run_from(at, promise)
+    state.clocks.append(clock)
+
+
+def _stop(state: State, targets: tuple[int, ...], at: int, policies: Policies, answer: str = "") -> None:
+    """Stop the open clocks of these targets, unless their promise wants another answer than this one."""
+    for clock in state.open_clocks():
+        if clock.target in targets:
+            promise = _promise(state, clock, policies)
+            if answer and clock.target in _RESPONSES and promise is not None and answer not in promise.met_by:
+                continue
+            clock.halt(at, promise)
+            if state.cycles[clock.target] > KEPT_CLOCKS:
+                _forget_oldest(state, clock.target)
+
+
+def _forget_oldest(state: State, target: int) -> None:
+    stopped = [clock for clock in state.clocks if clock.target == target and clock.stop is not None]
+    for clock in stopped[:-KEPT_CLOCKS]:
+        state.totals.setdefault(target, Totals()).add(clock)
+        state.clocks.remove(clock)
+
+
+def _move(state: State, status: int, at: int, policies: Policies) -> None:
+    """Change the status; clocks rest and run with it."""
+    if status == state.status:
+        return
+    state.status = status
+    state.timeline += (at, status)
+    for clock in state.clocks:
+        if clock.stop is None and clock.policy is not None:
+            promise = _promise(state, clock, policies)
+            assert promise is not None
+            if status in promise.rests:
+                if clock.since is not None:
+                    clock.rest_from(at, promise)
+            elif clock.since is None:
+                clock.run_from(at, promise)
+    if len(state.timeline) > 2 * KEPT_CHANGES:
+        _cut_timeline(state, policies)
+
+
+def _cut_timeline(state: State, policies: Policies) -> None:
+    """Fold the older half of a very long timeline into what each clock has elapsed, by the promise of now."""
+    older, state.timeline = state.timeline[:KEPT_CHANGES], state.timeline[KEPT_CHANGES:]
+    cut = state.timeline[0]
+    for clock in state.clocks:
+        if (clock.stop is None or clock.target == RESOLUTION) and clock.origin < cut:
+            promise = _promise(state, clock, policies)
+            past = Clock(clock.target, 0, clock.start, origin=clock.origin, base=clock.base)
+            past.measure(promise, [*older, cut, CANCELLED])
+            clock.base, clock.origin = past.accrued, cut
+
+
+def _replied(state: State, fact: Replied, at: int, policies: Policies) -> None:
+    if fact.automated:
+        return
+    if fact.team is None or fact.team == state.team:
+        _stop(state, _HAND_OVER, at, policies)
+    if not fact.public:
+        return
+    state.owed = False
+    state.reply_count += 1
+    _note(state.replies, fact)
+    _stop(state, _RESPONSES, at, policies, answer="reply")
+    _stop(state, (FOLLOW_UP,), at, policies)
+    if not state.done:
+        _start(state, FOLLOW_UP, at, policies)
+
+
+def _customer_wrote(state: State, fact: CustomerWrote, at: int, policies: Policies) -> None:
+    if any(clock.stop is None and clock.target in _RESPONSES for clock in state.clocks):
+        return
+    if state.done:
+        state.owed = True
+    else:
+        _start_response(state, at, policies)
+
+
+def _start_response(state: State, at: int, policies: Policies) -> None:
+    """The clock for a customer's message: the first response's, or once that has been, the next's."""
+    _start(state, NEXT_RESPONSE if state.cycles[FIRST_RESPONSE] else FIRST_RESPONSE, at, policies)
+
+
+def _updated(state: State, fact: Updated, at: int, policies: Policies) -> None:
+    before = state.team
+    changed = False
+    for name in ("priority", "channel", "team", "customer_id", "category", "kind", "tags"):
+        value = getattr(fact, name)
+        if value is not None and value != getattr(state, name):
+            setattr(state, name, value)
+            changed = True
+    if fact.agent_id is not None:
+        state.agent_id = fact.agent_id
+    if changed:
+        state.look_anew(policies)
+    if before is not None and before != state.team:
+        withdrawn = [clock for clock in state.open_clocks() if clock.target in _HAND_OVER]
+        _stop(state, _HAND_OVER, at, policies)
+        for clock in withdrawn:
+            clock.withdrawn = True
+        _start(state, ACCEPTANCE, at, policies)
+        _start(state, TEAM_ANSWER, at, policies)
+    elif fact.agent_id is not None:
+        _stop(state, (ACCEPTANCE,), at, policies)
+
+
+def _status_set(state: State, fact: StatusSet, at: int, policies: Policies) -> None:
+    was_done = state.done
+    if fact.accepted_by is not None and fact.accepted_by == state.team:
+        _stop(state, (ACCEPTANCE,), at, policies)
+    if fact.status in (RESOLVED, CLOSED):
+        _stop(state, tuple(range(len(TARGETS))), at, policies, answer="resolved")
+    _move(state, fact.status, at, policies)
+    state.reason = fact.reason
+    if not state.done:
+        state.done_at = None
+        if was_done:
+            _reopen(state, at, policies)
+    elif not was_done:
+        state.done_at = at
+
+
+def _reopen(state: State, at: int, policies: Policies) -> None:
+    state.reopenings += 1
+    for clock in state.clocks:
+        if clock.target == RESOLUTION and clock.stop is not None and not clock.final:
+            promise = _promise(state, clock, policies)
+            if promise is not None and promise.after_reopen == "first":
+                clock.final = True
+            else:
+                clock.stop = clock.elapsed = None
+                clock.measure(promise, state.timeline)
+    if state.owed:
+        state.owed = False
+        _start_response(state, at, policies)
+
+
+def _complained(state: State, fact: Complained, at: int, policies: Policies) -> None:
+    _note(state.complaints, fact)
+    if fact.valid:
+        _start(state, COMPLAINT_RESOLUTION, at, policies)
+
+
+def _rated(state: State, fact: Rated, at: int, policies: Policies) -> None:
+    _note(state.ratings, fact)
+
+
+def _reviewed(state: State, fact: Reviewed, at: int, policies: Policies) -> None:
+    _note(state.reviews, fact)
+
+
+def _called_back(state: State, fact: CalledBack, at: int, policies: Policies) -> None:
+    _note(state.callbacks, fact)
+
+
+def _acknowledged(state: State, fact: Acknowledged, at: int, policies: Policies) -> None:
+    _note(state.acknowledged, fact)
+
+
+def _note(notes: list[Any], fact: Fact) -> None:
+    notes.append(fact)
+    del notes[:-KEPT_NOTES]
+
+
+_EFFECTS: dict[type[Fact], Callable[[State, Any, int, Policies], None]] = {
+    Replied: _replied,
+    CustomerWrote: _customer_wrote,
+    Updated: _updated,
+    StatusSet: _status_set,
+    Complained: _complained,
+    Rated: _rated,
+    Reviewed: _reviewed,
+    CalledBack: _called_back,
+    Acknowledged: _acknowledged,
+}

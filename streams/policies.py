@@ -1,0 +1,150 @@
+"""Promises: which policy holds for a ticket, and what it promises of each target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from streams.calendar import Calendar
+
+TARGETS = (
+    "first_response",
+    "next_response",
+    "resolution",
+    "follow_up",
+    "acceptance",
+    "team_answer",
+    "complaint_resolution",
+)
+STATUSES = ("open", "waiting_on_customer", "on_hold", "resolved", "closed", "cancelled")
+MATCHED = ("priority", "channel", "team", "kind", "category", "customer_id", "tags")
+"""Attributes that a policy may ask for; `tags` matches where any is in common."""
+
+DEFAULT_PAUSE_ON: Mapping[str, frozenset[str]] = {
+    "resolution": frozenset({"waiting_on_customer", "on_hold"}),
+    "follow_up": frozenset({"waiting_on_customer"}),
+}
+"""Statuses in which a target's clock rests unless the policy says otherwise; others: none."""
+
+MET_BY = frozenset({"reply", "resolved"})
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """When a warning rings: a share of the limit (`50%`) or so much before its end (`5m`)."""
+
+    text: str
+    percent: float | None = None
+    before: int | None = None
+
+    def at(self, limit: int) -> int:
+        """The elapsed microseconds at which it rings."""
+        if self.percent is not None:
+            return round(limit * self.percent / 100)
+        assert self.before is not None
+        return limit - self.before
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What the policy of that name promises of one target. `limit` is open, unpaused microseconds."""
+
+    policy: str
+    target: str
+    limit: int
+    calendar: Calendar
+    warn: tuple[Threshold, ...] = ()
+    pause_on: frozenset[str] = frozenset()
+    met_by: frozenset[str] = MET_BY
+    after_reopen: Literal["total", "first"] = "total"
+    rests: frozenset[int] = field(init=False)
+    """Codes of the statuses in which its clock does not run."""
+
+    def __post_init__(self) -> None:
+        always = {"cancelled"} if self.target == "complaint_resolution" else {"resolved", "closed", "cancelled"}
+        resting = frozenset(STATUSES.index(name) for name in self.pause_on | always)
+        object.__setattr__(self, "rests", resting)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Promises for the tickets that `when` describes and the clocks that start in its effective period."""
+
+    name: str
+    when: Mapping[str, frozenset[str]]
+    promises: Mapping[str, Promise]
+    effective_from: int | None = None
+    effective_until: int | None = None
+
+    def effective(self, start: int) -> bool:
+        """Whether it holds for a clock that started then; half-open."""
+        after = self.effective_from is None or self.effective_from <= start
+        return after and (self.effective_until is None or start < self.effective_until)
+
+
+class Attributes(Protocol):
+    """What policies match on."""
+
+    priority: str | None
+    channel: str | None
+    team: str | None
+    kind: str | None
+    category: str | None
+    customer_id: str | None
+    tags: list[str] | None
+
+
+_MEMO_LIMIT = 20_000
+
+
+@dataclass(slots=True)
+class Policies:
+    """Ordered policies, the first match wins. `fingerprint` differs where their meaning differs."""
+
+    policies: Sequence[Policy]
+    fingerprint: str
+    asked: tuple[str, ...] = field(init=False)
+    _memo: dict[tuple[object, ...], tuple[Policy, ...]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.asked = tuple(name for name in MATCHED if any(name in policy.when for policy in self.policies))
+
+    def __iter__(self) -> Iterator[Policy]:
+        return iter(self.policies)
+
+    def find(self, attributes: Attributes, start: int) -> Policy | None:
+        """The policy for a clock of a ticket with these attributes that started then, or None."""
+        key = tuple([getattr(attributes, name) for name in self.asked])
+        if self.asked and self.asked[-1] == "tags":
+            key = (*key[:-1], frozenset(key[-1] or ()))
+        candidates = self._memo.get(key)
+        if candidates is None:
+            if len(self._memo) >= _MEMO_LIMIT:
+                self._memo.clear()
+            values = dict(zip(self.asked, key, strict=True))
+            candidates = tuple(policy for policy in self.policies if _matches(policy, values))
+            self._memo[key] = candidates
+        for policy in candidates:
+            if policy.effective(start):
+                return policy
+        return None
+
+    def promise(self, attributes: Attributes, start: int, target: str) -> Promise | None:
+        """What is promised of a target's clock that started then; None where nothing is."""
+        policy = self.find(attributes, start)
+        return policy.promises.get(target) if policy is not None else None
+
+
+def _matches(policy: Policy, values: Mapping[str, object]) -> bool:
+    for name, wanted in policy.when.items():
+        value = values[name]
+        if name == "tags":
+            assert isinstance(value, frozenset)
+            if not wanted & value:
+                return False
+        elif value not in wanted:
+            return False
+    return True

@@ -1,0 +1,240 @@
+"""A ticket is its history: the set of its facts, what they came to, and what was announced of it.
+
+An event newer than all others is applied to the state; any other refolds the history. Both give the same.
+Old facts are folded into a summary, sixteen at a time, so that a ticket stays small however long it lives.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from streams.facts import AnyFact, Created, Fact, Key, preference
+from streams.fold import State, apply, found
+from streams.instants import DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.policies import Policies
+
+STEP = 16
+AT_LEAST = 16
+AT_MOST = 256
+KEPT_FOR = DAY
+"""Facts leave for the summary by sixteens, when all sixteen are older than a day before the newest fact and sixteen
+remain, or when more than 256 are kept."""
+REMEMBERED = 8_192
+"""So many ids of summarised facts are remembered, the newest; a repeat of an older one counts as too old."""
+
+_ID_BYTES = 8
+_HEADER = 5
+
+
+class Outcome(Enum):
+    """What became of an event."""
+
+    APPLIED = "applied"  # newest of all: the fast path
+    REFOLDED = "refolded"  # it belonged somewhere before the newest
+    REPEATED = "repeated"
+    CONFLICTING = "conflicting"  # another content under a known id: one of the two was dropped
+    TOO_OLD = "too_old"  # older than what is kept in full: nothing was changed
+    ORPHANED = "orphaned"  # kept until the ticket's creation arrives
+    ORPHANED_TOO_MANY = "orphaned_too_many"  # nothing was changed
+
+
+REJECTED = frozenset({Outcome.TOO_OLD, Outcome.ORPHANED_TOO_MANY})
+
+
+class Mark(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """An alert that was announced: a fact of its own, which no refold takes back."""
+
+    level: str
+    target: int
+    cycle: int
+    detail: str = ""
+    """The threshold or the step."""
+    corrected: bool = False
+
+
+class Summary(msgspec.Struct, array_like=True, gc=False):
+    """The state that the older facts came to, and the ids they are recognised by."""
+
+    state: bytes
+    last: Key
+    """No fact up to this one can be taken any more."""
+    ids: bytes
+    count: int
+
+
+class Ticket(msgspec.Struct, array_like=True, gc=False):
+    """What is kept of a ticket. `judged_by` is the fingerprint of the policies its state was judged by."""
+
+    judged_by: str
+    state: State | None = None
+    newest: Key | None = None
+    count: int = 0
+    history: bytes = b"\xdd\0\0\0\0"
+    """A MessagePack array of the `count` facts that are kept in full, in no order."""
+    full_at: int = 0
+    """No fact leaves for the summary before the newest is later than this."""
+    summary: Summary | None = None
+    marks: list[Mark] = []
+    settled_at: int = 0
+    """Up to this instant its overdue clocks were recognised by the alarm."""
+    received_at: int = 0
+    """The wall clock when its last event was applied: what its forgetting counts from."""
+
+    def apply(self, fact: Fact, policies: Policies) -> Outcome:
+        """Add an event; the outcome tells whether and how it changed the ticket."""
+        newest = self.newest
+        if (
+            self.state is not None
+            and newest is not None
+            and fact.key > newest
+            and fact.id.encode() not in self.history
+            and not self._summarised(fact.id)
+        ):
+            self.count += 1
+            self.history = _array(self.count, self.history[_HEADER:] + _encode(fact))
+            self.newest = fact.key
+            apply(self.state, fact, policies)
+            outcome = Outcome.APPLIED
+        else:
+            outcome = self._insert(fact, policies)
+        if self.count >= STEP + AT_LEAST and (fact.at > self.full_at or self.count > AT_MOST):
+            self._summarise(policies)
+        return outcome
+
+    def judge_anew(self, policies: Policies) -> None:
+        """Judge by other policies: all kept facts, on top of what the summary's clocks come to under them."""
+        if self.summary is not None:
+            past = _decode_state(self.summary.state)
+            past.look_anew(policies)
+            self.summary.state = _encode_state(past)
+        self._refold(self.facts(), policies)
+
+    def facts(self) -> list[Fact]:
+        """The facts kept in full, as they came."""
+        return _decode_facts(self.history)
+
+    def _insert(self, fact: Fact, policies: Policies) -> Outcome:
+        facts = self.facts()
+        twin = next((kept for kept in facts if kept.id == fact.id), None)
+        if twin == fact or (twin is None and self._summarised(fact.id)):
+            return Outcome.REPEATED
+        if twin is not None:
+            if preference(twin) < preference(fact):
+                return Outcome.CONFLICTING
+            facts.remove(twin)
+        if self.summary is not None and self._before_summary(fact):
+            return Outcome.TOO_OLD
+        if self.state is None and len(facts) >= AT_MOST and not isinstance(fact, Created):
+            return Outcome.ORPHANED_TOO_MANY
+        self._refold([*facts, fact], policies)
+        if twin is not None:
+            return Outcome.CONFLICTING
+        if self.state is None:
+            return Outcome.ORPHANED
+        return Outcome.REFOLDED if facts else Outcome.APPLIED
+
+    def _summarised(self, event_id: str) -> bool:
+        if self.summary is None:
+            return False
+        digest = _digest(event_id)
+        place = self.summary.ids.find(digest)
+        while place % _ID_BYTES and place > 0:
+            place = self.summary.ids.find(digest, place + 1)
+        return place >= 0
+
+    def _before_summary(self, fact: Fact) -> bool:
+        assert self.summary is not None
+        assert self.state is not None
+        if isinstance(fact, Created):
+            return fact.at <= self.state.created_at
+        return fact.key <= self.summary.last
+
+    def _refold(self, facts: list[Fact], policies: Policies) -> None:
+        self.judged_by = policies.fingerprint
+        self.count = len(facts)
+        self.history = _array(self.count, b"".join(map(_encode, facts)))
+        self.newest = max(fact.key for fact in facts)
+        self.full_at = 0
+        past = _decode_state(self.summary.state) if self.summary is not None else None
+        self.state = _fold(past, _in_order(facts, founded=past is not None), policies)
+
+    def _summarise(self, policies: Policies) -> None:
+        """Fold the oldest facts into the summary, as many sixteens as may go."""
+        while self.count >= STEP + AT_LEAST:
+            ordered = _in_order(self.facts(), founded=self.summary is not None)
+            if not isinstance(ordered[0], Created) and self.summary is None:
+                return
+            older, kept = ordered[:STEP], ordered[STEP:]
+            assert self.newest is not None
+            self.full_at = max(fact.at for fact in older) + KEPT_FOR
+            if self.newest[0] <= self.full_at and self.count <= AT_MOST:
+                return
+            past = _decode_state(self.summary.state) if self.summary is not None else None
+            ids = self.summary.ids if self.summary is not None else b""
+            state = _fold(past, older, policies)
+            assert state is not None
+            self.summary = Summary(
+                _encode_state(state),
+                last=older[-1].key,
+                ids=(ids + b"".join(_digest(fact.id) for fact in older))[-_ID_BYTES * REMEMBERED :],
+                count=STEP + (self.summary.count if self.summary is not None else 0),
+            )
+            self.count = len(kept)
+            self.history = _array(self.count, b"".join(map(_encode, kept)))
+
+
+def _in_order(facts: list[Fact], *, founded: bool) -> list[Fact]:
+    """By key; but the creation that founds the ticket comes first."""
+    ordered = sorted(facts, key=lambda fact: fact.key)
+    if not founded:
+        creation = next((fact for fact in ordered if isinstance(fact, Created)), None)
+        if creation is not None:
+            ordered.remove(creation)
+            ordered.insert(0, creation)
+    return ordered
+
+
+def _fold(state: State | None, ordered: list[Fact], policies: Policies) -> State | None:
+    rest = iter(ordered)
+    if state is None:
+        first = next(rest, None)
+        if not isinstance(first, Created):
+            return None
+        state = found(first, policies)
+    for fact in rest:
+        apply(state, fact, policies)
+    return state
+
+
+def _digest(event_id: str) -> bytes:
+    return blake2b(event_id.encode(), digest_size=_ID_BYTES).digest()
+
+
+def _array(count: int, items: bytes) -> bytes:
+    """A MessagePack array of encoded items; its head has a fixed size, so that items can be put behind it."""
+    return b"\xdd" + count.to_bytes(4, "big") + items
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_facts: Callable[[bytes], list[Fact]] = msgspec.msgpack.Decoder(list[AnyFact]).decode  # type: ignore[assignment]  # each AnyFact is a Fact
+_decode_state = msgspec.msgpack.Decoder(State).decode
+_encode_state = _encode
+_decode_ticket = msgspec.msgpack.Decoder(Ticket).decode
+
+
+def encode(ticket: Ticket) -> bytes:
+    """The bytes that RocksDB and the changelog hold."""
+    return _encode(ticket)
+
+
+def decode(value: bytes) -> Ticket:
+    """The ticket of `encode`d bytes. Raises msgspec.DecodeError where they are none."""
+    return _decode_ticket(value)
