@@ -28,24 +28,25 @@ class Replay:
     """All tickets of a file. Feed it events in any order, then ask for rows and a summary as of an instant."""
 
     policies: Policies
+    as_of: int | None = None
+    """Events after it have not happened yet; None: no limit."""
     tickets: dict[str, Ticket] = field(default_factory=dict)
     outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
     read: int = 0
-    unknown_fields: int = 0
     last: int | None = None
     """The latest instant of any event."""
 
-    def feed(self, event: TicketEvent | AgentStatusChanged) -> Outcome:
-        """Apply one event. An agent's status belongs to no ticket: it is counted as applied."""
+    def feed(self, event: TicketEvent | AgentStatusChanged) -> Outcome | None:
+        """Apply one event; None: it has not happened yet, or belongs to no ticket."""
         self.read += 1
-        self.unknown_fields += event.has_unknown_fields
         if isinstance(event, AgentStatusChanged):
-            self.outcomes[Outcome.APPLIED] += 1
-            return Outcome.APPLIED
+            return None
+        fact = event.fact()
+        if self.as_of is not None and fact.at > self.as_of:
+            return None
         ticket = self.tickets.get(event.ticket_id)
         if ticket is None:
             ticket = self.tickets[event.ticket_id] = Ticket(self.policies.fingerprint)
-        fact = event.fact()
         if self.last is None or fact.at > self.last:
             self.last = fact.at
         outcome = ticket.apply(fact, self.policies)
@@ -65,7 +66,7 @@ class Replay:
             if state is not None:
                 listed = [clock for clock in state.clocks if clock.listed]
                 for clock in sorted(listed, key=lambda clock: (TARGETS[clock.target], clock.cycle)):
-                    yield ticket_id, clock, clock.verdict(state.status)
+                    yield ticket_id, clock, clock.verdict(state.status, clock.breached)
 
     def rows(self) -> Iterator[tuple[str, ...]]:
         """The clocks as texts, by `CLOCK_COLUMNS`."""

@@ -84,10 +84,10 @@ def next_alarm(ticket: Ticket, policies: Policies, announced_from: int) -> int |
     return min((due.at for due in _pending(ticket, policies, announced_from)), default=None)
 
 
-def ring(ticket_id: str, ticket: Ticket, policies: Policies, gate: Gate) -> list[Alert]:
+def ring(ticket_id: str, ticket: Ticket, policies: Policies, gate: Gate) -> list[tuple[Due, Alert]]:
     """What is to be announced now, in order; the ticket is settled up to the gate and remembers what was announced."""
     ticket.settled_at = max(ticket.settled_at, gate.up_to + 1)
-    alerts = []
+    alerts: list[tuple[Due, Alert]] = []
     for due in sorted(_pending(ticket, policies, gate.now - gate.max_age), key=lambda due: due.at):
         if due.at > gate.up_to:
             break
@@ -99,7 +99,7 @@ def ring(ticket_id: str, ticket: Ticket, policies: Policies, gate: Gate) -> list
             ticket.marks = [*ticket.marks, due.mark]
             if due.mark.level == "warning" and _breached_by(due.clock, ticket.state, gate.up_to + 1):
                 continue  # the breach says it
-        alerts.append(_alert(ticket_id, ticket.state, due, policies, gate))
+        alerts.append((due, _alert(ticket_id, ticket.state, due, policies, gate)))
     return alerts
 
 

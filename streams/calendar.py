@@ -157,12 +157,17 @@ class Calendar:
         stop = max(min(end // _BLOCK + 1, blocks.stop), first + 1)
         since, until, opens, closes, _ = self._timeline
         held = range(since // _BLOCK, until // _BLOCK) if since < until else range(first, first)
-        joined = _joined(
-            self._open_segments(range(first, held.start)),
-            (opens[1:], closes[1:]),
-            self._open_segments(range(held.stop, stop)),
+        earlier_opens, earlier_closes = self._open_segments(range(first, held.start))
+        later_opens, later_closes = self._open_segments(range(held.stop, stop))
+        opens = [_LONG_PAST, *earlier_opens, *opens[1:], *later_opens]
+        closes = [_LONG_PAST, *earlier_closes, *closes[1:], *later_closes]
+        self._timeline = timeline = _Timeline(
+            since=min(first, held.start) * _BLOCK,
+            until=max(stop, held.stop) * _BLOCK,
+            opens=opens,
+            closes=closes,
+            before=[0, *accumulate(map(sub, closes, opens))],
         )
-        self._timeline = timeline = _Timeline.of(min(first, held.start), max(stop, held.stop), *joined)
         return timeline
 
     def _blocks_with_hours(self) -> range:
@@ -174,7 +179,7 @@ class Calendar:
         first, last = (min(days) - 2) * DAY // _BLOCK, (max(days) + 2) * DAY // _BLOCK
         return range(max(first, _BLOCKS.start), min(last + 1, _BLOCKS.stop))
 
-    def _open_segments(self, blocks: range) -> _Segments:
+    def _open_segments(self, blocks: range) -> tuple[list[int], list[int]]:
         """The opening and the closing instants in these blocks, in order."""
         opens: list[int] = []
         closes: list[int] = []
@@ -187,11 +192,7 @@ class Calendar:
                     segments = self._weekly[(day + _WEEKDAY_ZERO) % 7]
                 for start, end in segments:
                     opening, closing = max(midnight + start, since), min(midnight + end, until)
-                    if opening >= closing:
-                        continue
-                    if closes and closes[-1] == opening:
-                        closes[-1] = closing
-                    else:
+                    if opening < closing:
                         opens.append(opening)
                         closes.append(closing)
         return opens, closes
@@ -224,9 +225,10 @@ class Calendar:
 
 
 class _Timeline(NamedTuple):
-    """The open segments of [since, until) in UTC, in order, apart, behind an empty one before all time.
+    """The open segments of [since, until) in UTC, in order, behind an empty one before all time.
 
-    `before[i]` is the open time before segment i; its last element, one more than segments, is all open time.
+    Segments may touch but not overlap. `before[i]` is the open time before segment i; its last element, one more
+    than there are segments, is the open time of them all.
     """
 
     since: int
@@ -234,28 +236,6 @@ class _Timeline(NamedTuple):
     opens: list[int]
     closes: list[int]
     before: list[int]
-
-    @classmethod
-    def of(cls, first: int, stop: int, opens: list[int], closes: list[int]) -> _Timeline:
-        """The timeline of blocks first to stop - 1."""
-        before = [0, 0, *accumulate(map(sub, closes, opens))]
-        return cls(first * _BLOCK, stop * _BLOCK, [_LONG_PAST, *opens], [_LONG_PAST, *closes], before)
-
-
-_Segments = tuple[list[int], list[int]]
-
-
-def _joined(*parts: _Segments) -> _Segments:
-    """The parts one after the other; a segment that was cut where two of them meet is whole again."""
-    opens: list[int] = []
-    closes: list[int] = []
-    for part_opens, part_closes in parts:
-        whole = bool(closes and part_opens and closes[-1] == part_opens[0])
-        if whole:
-            closes.pop()
-        opens += part_opens[whole:]
-        closes += part_closes
-    return opens, closes
 
 
 def _normal(segments: WallSegments) -> WallSegments:

@@ -109,11 +109,11 @@ class Clock(msgspec.Struct, array_like=True, gc=False):
         self.stop = at
         self.since = None
 
-    def verdict(self, status: int) -> Verdict:
-        """By itself and the ticket's status now."""
+    def verdict(self, status: int, breached: int | None) -> Verdict:
+        """By when it was breached, if it was (`overdue`), and the ticket's status now."""
         if status == CANCELLED:
             return "void"
-        if self.breached is not None:
+        if breached is not None:
             return "breached"
         rests = self.stop is None and self.target in (FIRST_RESPONSE, NEXT_RESPONSE)
         if self.withdrawn or (rests and status in (RESOLVED, CLOSED)):  # the latter under `met_by: [reply]`

@@ -47,6 +47,8 @@ LONGEST = max(window.length for window in WINDOWS)
 _STEPS = {step: max(w.length for w in WINDOWS if w.step == step) for step in dict.fromkeys(w.step for w in WINDOWS)}
 """Each step once, with the longest window that moves by it."""
 
+LONGEST_STEP = max(_STEPS)
+
 Labels = tuple[str, str, str]
 """Team, priority, channel; empty where the ticket has none."""
 Key = tuple[int, str, str, str]

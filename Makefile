@@ -1,0 +1,68 @@
+# The commands of the house; `make help` lists them. Each does the set-up that it needs, and is quick when none is.
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+
+# A wheel is built in an environment of its own, which takes its pins from a variable: which one depends on pip's age.
+# Warnings are off, as setuptools warns of folders that bear a package's name: ours do, that is where the packages are.
+PIP := PYTHONWARNINGS=ignore PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
+	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet
+
+# Debian's packages by the program that each brings.
+PROGRAMS := redis-server:redis-server promtool:prometheus
+
+.PHONY: help install services test check format demo clean
+
+help:  ## This list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+
+install: .venv/.tools services  ## The virtual environment .venv, and the servers that the tests start
+
+test: install  ## All tests (ARGS="-k calendar tests/unit" for some); what cannot run says why
+	$(BIN)/pytest --durations=15 $(ARGS)
+
+check: .venv/.tools  ## Lint, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: .venv/.tools  ## Sort imports and format
+	$(BIN)/ruff check --select I --fix .
+	$(BIN)/ruff format .
+
+demo: .venv/.application  ## A simulated call centre on an embedded Kafka: wheels alone, no server
+	$(BIN)/slawatch demo
+
+clean:  ## Drop .venv, var and the caches
+	rm -rf .venv var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/.application: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "install Python 3.11 or later"; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv || { echo "install python3-venv"; exit 1; }
+	@echo "installing the wheels of constraints.txt into .venv"
+	@$(PIP) --editable .
+	@touch $@
+
+.venv/.tools: .venv/.application
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+# What is missing is said, never fatal: the tests that need it are skipped with the reason, or fail where CI asks for all.
+services: var/kafka/.complete
+	@absent=; for pair in $(PROGRAMS); do \
+		command -v $${pair%%:*} >/dev/null || absent="$$absent $${pair##*:}"; done; \
+	test -z "$$absent" && exit; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get -qq update && apt-get -qq install -y --no-install-recommends $$absent </dev/null >/dev/null && exit; \
+	fi; \
+	echo "missing for the tests; install (these are Debian's names):$$absent"
+
+var/kafka/.complete: deploy/kafka/pom.xml
+	@command -v java >/dev/null && command -v mvn >/dev/null \
+		|| { echo "missing for the tests on Kafka; install a Java 17 runtime and Maven (mvn)"; exit 0; }; \
+	rm -rf var/kafka; mkdir -p var/kafka; \
+	mvn --batch-mode --file $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/var/kafka/libs >var/kafka/log \
+		&& touch $@ || { grep -m 1 ERROR var/kafka/log; echo "missing for the tests on Kafka: Maven could not bring its jars"; }

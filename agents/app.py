@@ -1,0 +1,184 @@
+"""The worker put together: settings in, a running engine with its metrics, boards and policy watch out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+import msgspec
+from aiohttp import web
+
+from agents.boards import Boards
+from agents.engine import Engine, EngineConfig, wall_clock
+from agents.gauges import TicketGauges
+from agents.meters import Meters
+from agents.observer import WorkerObserver
+from agents.partition import Rules, TicketPartition
+from agents.web import serving
+from config.errors import ConfigError
+from config.policies import default_policies, load_policies
+from config.settings import split_address
+from streams.events import TOPIC_OF, TYPES, tag_of
+from streams.explain import explain
+from streams.instants import SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from agents.engine import Connection, Store
+    from agents.topics import Topics
+    from config.settings import Settings
+    from streams.policies import Policies
+
+log = logging.getLogger("slawatch.worker")
+
+PUBLISH_EVERY = 1.0
+WATCH_EVERY = 2.0
+"""Seconds between boards, and between looks at the policy file."""
+
+
+def policies_of(path: Path | None) -> Policies:
+    """The promises of a file, or the shipped ones. Raises ConfigError."""
+    return default_policies() if path is None else load_policies(path)
+
+
+class Worker:
+    """One worker process's parts. `data_dir` None keeps all state in memory."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        connection: Connection,
+        topics: Topics,
+        data_dir: Path | None,
+        clock: Callable[[], int] = wall_clock,
+    ) -> None:
+        self.settings = settings
+        self.meters = Meters()
+        self.rules = Rules(
+            policies=policies_of(settings.policies),
+            inputs={topics.name(TOPIC_OF[tag_of(event_type)]): event_type for event_type in TYPES},
+            alerts=topics.alerts,
+            ledger=topics.ledger,
+            dead_letters=topics.dead_letters,
+            grace=settings.grace,
+            retention=settings.retention,
+            max_age=settings.alert_max_age,
+            max_ahead=settings.max_ahead,
+        )
+        self.observer = WorkerObserver(self.meters)
+        self.engine = Engine(
+            EngineConfig(
+                connection=connection,
+                app=settings.app,
+                inputs=topics.inputs,
+                changelog=topics.changelog,
+                heartbeats=topics.heartbeats,
+                partitions=settings.partitions,
+                data_dir=data_dir,
+                session_timeout=settings.session_timeout,
+                grace=settings.grace,
+                input_stall=settings.input_stall,
+            ),
+            self._own,
+            self.observer,
+            clock,
+        )
+        self._clock = clock
+        self._started = False
+        self.meters.registry.register(TicketGauges(self.partitions, self.rules, clock))
+
+    def partitions(self) -> Iterator[TicketPartition]:
+        """The partitions held and live."""
+        for number in sorted(self.engine.live):
+            yield self.engine.owner(number)
+
+    async def run(self, stop: asyncio.Event, listening: Callable[[int], None] = lambda _: None) -> None:
+        """Work until told to stop, then give up the partitions in order. `listening` is told the port of `/metrics`.
+
+        Raises Refused where the topics or the local state are not as they must be, OSError where the port is taken.
+        """
+        host, port = split_address(self.settings.metrics_listen)
+        explaining = [web.get("/tickets/{ticket_id}", self._explain)]
+        async with serving(host, port, self.meters.registry, self.problems, explaining) as bound:
+            listening(bound)
+            await self.engine.start()
+            self._started = True
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._publish()), group.create_task(self._watch())]
+                await stop.wait()
+                for task in tasks:
+                    task.cancel()
+            await self.engine.stop()
+
+    def problems(self) -> dict[str, str]:
+        """Why it is not ready."""
+        found = {}
+        if not self._started or not self.engine.open:
+            found["engine"] = "not in the group yet, or partitions are changing hands"
+        if self.observer.blind_since is not None:
+            found["input"] = "not read up to the present"
+        return found
+
+    def _own(self, number: int, store: Store) -> TicketPartition:
+        return TicketPartition(number, store, self.rules, self.meters, self._clock())
+
+    async def _publish(self) -> None:
+        """Every second: the boards in Redis, and the gauges of the engine."""
+        boards = Boards(self.settings.redis, self.settings.app) if self.settings.redis else None
+        try:
+            while True:
+                live = self.engine.live
+                self.meters.live.set(len(live))
+                self.meters.skew.set(self.engine.skew / SECOND)
+                for number in live:
+                    self.meters.input_lag.labels(str(number)).set(self.engine.lag(number))
+                if boards is not None:
+                    await boards.publish(self.partitions(), self._clock())
+                await asyncio.sleep(PUBLISH_EVERY)
+        finally:
+            if boards is not None:
+                await boards.close()
+
+    async def _watch(self) -> None:
+        """Take a changed policy file when it is right; a wrong one leaves the old in force."""
+        path = self.settings.policies
+        if path is None:
+            return
+        seen = _stamp(path)
+        while True:
+            await asyncio.sleep(WATCH_EVERY)
+            stamp = _stamp(path)
+            if stamp == seen:
+                continue
+            seen = stamp
+            try:
+                policies = load_policies(path)
+            except ConfigError as error:
+                self.meters.policy_errors.inc()
+                log.error("the changed policies are refused, the old ones stay in force:\n%s", error)
+                continue
+            if policies.fingerprint != self.rules.policies.fingerprint:
+                log.warning("the policies changed: every ticket is judged anew")
+                self.rules.policies = policies
+                for partition in self.partitions():
+                    partition.judge_all_anew()
+
+    async def _explain(self, request: web.Request) -> web.Response:
+        ticket_id = request.match_info["ticket_id"]
+        for partition in self.partitions():
+            kept = partition.ticket(ticket_id)
+            if kept is not None:
+                answer = explain(ticket_id, kept, self.rules.policies, self._clock())
+                return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
+        return web.json_response({"error": f"ticket {ticket_id!r} is not in this worker's partitions"}, status=404)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    with contextlib.suppress(OSError):
+        stat = path.stat()
+        return (stat.st_mtime_ns, stat.st_size)
+    return None

@@ -1,0 +1,50 @@
+"""`slawatch worker`: ticket events in, verdicts, alerts, ledger, boards and metrics out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+
+import click
+import uvloop
+
+from agents import logs
+from agents.app import Worker
+from agents.engine.connection import reach
+from agents.kafka import connection, faults
+from agents.topics import Topics
+from config.settings import Settings, load_settings
+
+log = logging.getLogger("slawatch.worker")
+
+
+@click.command(name="worker")
+def command() -> None:
+    """Read the ticket events of the partitions that the group gives it, until SIGTERM or Ctrl-C.
+
+    Several workers share the partitions. Serves /metrics, /healthz, /readyz and /tickets/ID on
+    SLAWATCH_METRICS_LISTEN. Ends with 3 where the topics or the local state are not as they must be, with 70 after a
+    fault from which a restart recovers.
+    """
+    settings = load_settings()
+    logs.set_up(settings.log_format)
+    with faults(settings):
+        uvloop.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    reached = connection(settings)
+    topics = Topics(settings.topic_prefix, settings.app)
+    worker = Worker(settings, reached, topics, settings.data_dir)
+    await reach(reached)
+    await topics.refuse_problems(reached, settings.partitions, settings.replication)
+    try:
+        await worker.run(stop, lambda port: log.info("metrics on port %d of %s", port, settings.metrics_listen))
+    except OSError as error:
+        raise click.ClickException(f"SLAWATCH_METRICS_LISTEN={settings.metrics_listen}: {error.strerror}") from error
+    log.info("stopped: partitions are given up in order")

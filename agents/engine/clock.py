@@ -1,0 +1,45 @@
+"""How far our clock is from the broker's: a record whose append time the broker tells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agents.engine.lease import ticks
+from streams.instants import SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+STEP = SECOND  # our clock may move this much against the ticks before it is asked about again
+
+
+class ClockProbe:
+    """Knows the skew once a probe was answered."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self._offset: int | None = None
+        self.skew = 0  # microseconds that the broker's clock is ahead of ours, at least
+
+    async def measure(self, send: Callable[[], Awaitable[Any]]) -> None:
+        """Sends a record and takes its append time, which lies between the sending and the acknowledgement.
+
+        A broker that gives no time (a topic without LogAppendTime, the mock cluster) counts as one without skew.
+        """
+        sent = self._clock()
+        offset = self._against_ticks()
+        acknowledged = await send()
+        received = self._clock()
+        self.skew = 0
+        if acknowledged.timestamp_type == 1:
+            appended = acknowledged.timestamp * 1000  # the broker cuts to milliseconds
+            self.skew = max(0, appended - received) or min(0, appended + 999 - sent)
+        self._offset = offset
+
+    @property
+    def known(self) -> bool:
+        """A probe was answered, and nobody has set our clock since."""
+        return self._offset is not None and abs(self._against_ticks() - self._offset) < STEP
+
+    def _against_ticks(self) -> int:
+        return self._clock() - int(ticks() * SECOND)

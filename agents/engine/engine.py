@@ -1,0 +1,395 @@
+"""The engine: runs partitions' owners on Kafka, exact after every crash, and rings only what is known to be due."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from faust.types import TP
+
+from agents.engine.app import App
+from agents.engine.clock import ClockProbe
+from agents.engine.connection import keeps_deletions, partition_counts, reach
+from agents.engine.disk import Disk
+from agents.engine.interface import Observer, wall_clock
+from agents.engine.lane import Lane
+from agents.engine.lease import Lease, ticks
+from agents.engine.store import MemoryStore
+from agents.engine.watermark import Watermark
+from agents.errors import Refused
+from streams.instants import SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
+
+    from agents.engine.interface import EngineConfig, PartitionFactory
+    from agents.engine.store import StateStore
+    from agents.engine.transport import Chunk
+
+FAULT = 70  # exit code: a supervisor should start it again
+POLL = 0.05  # seconds between looks at the alarms
+ASK = 1.0  # seconds between questions about the input's end while nothing is due
+SLOW = 2.0  # seconds after which an unanswered question counts as an error
+PROBE = 5.0  # seconds between clock probes
+REFRESH = 60.0  # seconds between notes that a local store is up to date
+DRAIN = 20.0  # seconds in which everything sent must be acknowledged at a hand-over
+
+log = logging.getLogger("slawatch.engine")
+
+
+class Engine:
+    """Runs a `Partition` for every partition that the consumer group gives to this process.
+
+    Any exception in it, any lost write and any gap in the input end the process with exit code 70: what is in memory
+    cannot be trusted then, and a restart finds everything again.
+    """
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        factory: PartitionFactory,
+        observer: Observer | None = None,
+        clock: Callable[[], int] = wall_clock,
+    ) -> None:
+        self.config = config
+        self.observer = observer or Observer()
+        self.clock = clock
+        self.lease = Lease(config.session_timeout / SECOND)
+        self.stopping = False
+        self._factory = factory
+        self._stores: dict[int, StateStore] = {}
+        self._lanes: dict[int, Lane] = {}
+        self._replayed: dict[int, int] = {}
+        self._next_changelog: dict[int, int] = {}
+        self._open = False
+        self._opened_at = 0
+        self._calm_at = 0.0
+        self._blind = False
+        self._skewed = False
+        self._held = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # For the process around it
+
+    async def start(self) -> None:
+        """Joins the group; returns once the first assignment is recovered. Waits for a Kafka that is not there.
+
+        Raises Refused where the topics are missing or unequal, or the local state belongs to another cluster.
+        """
+        config = self.config
+        cluster = await reach(config.connection)
+        await self._check_counts()
+        self._disk = None
+        if config.data_dir:
+            kept = await keeps_deletions(config.connection, config.changelog)
+            self._disk = Disk(config.data_dir / config.changelog, cluster, kept)
+        self._watermark = Watermark(config.connection, config.inputs, self.clock)
+        await self._watermark.start()
+        self._probe = ClockProbe(self.clock)
+        self.app = App(self)
+        self.app.finalize()
+        await self.app.start()
+        self.run(self._alarms())
+        self.run(self._probes())
+        self.run(self._refreshes())
+
+    async def stop(self) -> None:
+        """Gives up the partitions in order: everything sent is acknowledged and committed, the group is left."""
+        self.stopping = True
+        guard = threading.Timer(DRAIN + 10, self.fail, ["the engine did not stop in time"])
+        guard.start()
+        await self.giving_up()
+        for task in list(self._tasks):
+            task.cancel()
+        await self.app.stop()
+        for number in list(self._stores):
+            self._drop(number)
+        await self._watermark.stop()
+        if self._disk:
+            self._disk.release()
+        guard.cancel()
+
+    @property
+    def open(self) -> bool:
+        """Whether it is in the group and takes input of what it was given, be that nothing."""
+        return self._open
+
+    @property
+    def live(self) -> frozenset[int]:
+        """The partitions that are recovered and take input."""
+        return frozenset(self._lanes) if self._open else frozenset()
+
+    def owner(self, partition: int) -> Any:
+        """The `Partition` of a live partition, as the factory made it. Raises KeyError."""
+        return self._lanes[partition].owner
+
+    def lag(self, partition: int) -> float:
+        """Seconds since the instant up to which a live partition's input is known to be read."""
+        return max(0, self.clock() - self._known_since(self._lanes[partition])) / SECOND
+
+    @property
+    def skew(self) -> int:
+        """Microseconds that the broker's clock is ahead of ours, at least; 0 where it gives no time."""
+        return self._probe.skew
+
+    # For the transport and the table
+
+    @property
+    def committable(self) -> Mapping[TP, int]:
+        lanes = self._lanes.values()
+        return {TP(topic, lane.number): offset for lane in lanes for topic, offset in lane.durable.items()}
+
+    async def assigned(self, partitions: frozenset[int]) -> None:
+        try:
+            await self._check_counts()
+            for number in set(self._stores) - partitions:
+                self._drop(number)
+            new = sorted(partitions - set(self._stores))
+            changelog = self.config.changelog
+            ends = await self._watermark.ends([TopicPartition(changelog, number) for number in new])
+            for number in new:
+                self._stores[number] = self._open_store(number, ends[TopicPartition(changelog, number)])
+            self._replayed = dict.fromkeys(partitions, 0)
+        except Refused as error:
+            self.fail(str(error), code=3)
+        except Exception as error:  # noqa: BLE001 - Faust would go on without the partitions
+            self.fail(f"the assignment could not be taken: {error!r}")
+
+    def persisted(self, partition: int) -> int | None:
+        offset = self._stores[partition].mark.offset
+        return offset if offset >= 0 else None
+
+    def replay(self, partition: int, chunk: Chunk) -> None:
+        # Faust hands over a late record of a partition that was given up, too.
+        if partition not in self._stores:
+            return
+        try:
+            self._replayed[partition] += self._stores[partition].replay(chunk.records, self.clock())
+        except Exception as error:  # noqa: BLE001 - Faust would only log it
+            self.fail(f"the changelog of partition {partition} could not be replayed: {error!r}")
+
+    async def recovered(self, ends: dict[int, int]) -> None:
+        try:
+            inputs = {tp.partition for tp in self.app.consumer.assignment() if tp.topic in self.config.inputs}
+            if inputs != set(self._stores):
+                self.fail(f"input partitions {sorted(inputs)} but changelog partitions {sorted(self._stores)}")
+            for number, store in self._stores.items():
+                started = ticks()
+                kept = self._lanes.get(number)
+                if kept and self._replayed[number]:
+                    self._lanes.pop(number).close()
+                if number not in self._lanes:
+                    self._lanes[number] = Lane(number, store, self._factory(number, store), self)
+                    self.observer.recovered(number, self._replayed[number], store.mark.offset >= 0, ticks() - started)
+                    await asyncio.sleep(0)
+                self._next_changelog[number] = max(ends[number], store.mark.offset + 1)
+        except Exception as error:  # noqa: BLE001 - Faust drops what is raised in recovery callbacks
+            self.fail(f"recovery failed: {error!r}")
+
+    async def positions(self, committed: Mapping[TP, int | None]) -> Mapping[TP, int]:
+        beginnings = await self._watermark.beginnings([TopicPartition(*tp) for tp in committed])
+        positions = {}
+        for tp, offset in committed.items():
+            beginning = beginnings[TopicPartition(*tp)]
+            if offset is not None and offset < beginning:
+                self.observer.input_lost(tp.topic, tp.partition, beginning - offset)
+            positions[tp] = max(offset or 0, beginning)
+        return positions
+
+    def opened(self, positions: Mapping[TP, int]) -> None:
+        for number, lane in self._lanes.items():
+            mine = {tp.topic: offset for tp, offset in positions.items() if tp.partition == number}
+            lane.open(mine, self._next_changelog[number])
+            self._watermark.forget(number)
+        self._opened_at = self.clock()
+        self._open = True
+
+    async def giving_up(self) -> None:
+        live = self.live
+        self._open = False
+        try:
+            async with asyncio.timeout(DRAIN):
+                for lane in self._lanes.values():
+                    await lane.drained()
+        except TimeoutError:
+            self.fail(f"writes were not acknowledged within {DRAIN:.0f} s at a hand-over")
+        if live:
+            self.observer.revoked(live)
+
+    async def take(self, message: Any) -> None:
+        lane = self._lanes.get(message.partition)
+        # A chunk of an earlier generation is fetched again by its next owner.
+        if not self._open or lane is None or message.generation_id != self.app.consumer_generation_id:
+            return
+        try:
+            await lane.chunk(message.topic, message.value)
+        except Exception as error:
+            log.exception("partition %d", message.partition)
+            self.fail(f"a chunk of {message.topic}/{message.partition} could not be applied: {error!r}")
+
+    # For the lanes
+
+    @property
+    def batches(self) -> Any:
+        return self.app.producer._producer
+
+    @property
+    def changelog(self) -> str:
+        return self.config.changelog
+
+    async def changelog_keys(self, partition: int, first: int, end: int) -> set[bytes]:
+        tp = TopicPartition(self.config.changelog, partition)
+        keys: set[bytes] = set()
+        async with AIOKafkaConsumer(**self.config.connection.aiokafka()) as consumer:
+            consumer.assign([tp])
+            consumer.seek(tp, first)
+            while await consumer.position(tp) < end:
+                fetched = await consumer.getmany(tp, timeout_ms=1000)
+                keys |= {record.key for record in fetched.get(tp, ()) if record.offset < end and record.key}
+        return keys
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            log.exception("in the background")
+            self.fail(repr(error))
+
+    def fail(self, reason: str, code: int = FAULT) -> NoReturn:
+        log.critical("%s; the process ends with %d", reason, code)
+        logging.shutdown()
+        os._exit(code)
+
+    # Alarms
+
+    async def _alarms(self) -> None:
+        asked = 0.0
+        while True:
+            await asyncio.sleep(POLL)
+            if not self._open:
+                continue
+            now = self.clock()
+            due = [lane for lane in self._lanes.values() if self._due(lane, now)]
+            wanted: Iterable[Lane] = (lane for lane in due if self._unasked(lane))
+            if ticks() - asked >= ASK:
+                asked, wanted = ticks(), self._lanes.values()
+            await self._ask([lane.number for lane in wanted])
+            if not self._holds():
+                for lane in due:
+                    await self._ring(lane)
+            self._look()
+
+    def _due(self, lane: Lane, instant: int) -> bool:
+        wake = lane.owner.wake_at()
+        return wake is not None and wake + self.config.grace <= instant
+
+    def _unasked(self, lane: Lane) -> bool:
+        asked = self._watermark.asked_at(lane.number)
+        return asked is None or not self._due(lane, asked)
+
+    async def _ask(self, partitions: list[int]) -> None:
+        if not partitions:
+            return
+        try:
+            async with asyncio.timeout(SLOW):
+                await self._watermark.ask(partitions)
+        except (KafkaError, TimeoutError) as error:
+            self._trouble(f"Kafka does not say where the input ends: {error!r}")
+
+    async def _ring(self, lane: Lane) -> None:
+        while self._open and self.lease.valid:
+            read_up_to = self._watermark.read_up_to(lane.number, lane.read)
+            if read_up_to is None or not self._due(lane, read_up_to):
+                return
+            await lane.ring(read_up_to)
+            await asyncio.sleep(0)
+
+    def _holds(self) -> bool:
+        """Whether alarms may not ring for reasons that concern all partitions."""
+        calm = ticks() >= self._calm_at
+        if calm and self._held:
+            self._held = False
+            self.observer.holding(None)
+        return not calm or not self._probe.known or self._skewed or not self.lease.valid
+
+    def _trouble(self, reason: str) -> None:
+        # After an outage the replies of that time are still in their producers.
+        self._calm_at = ticks() + self.config.settle / SECOND
+        if not self._held:
+            self._held = True
+            self.observer.holding(reason)
+
+    def _known_since(self, lane: Lane) -> int:
+        read_up_to = self._watermark.read_up_to(lane.number, lane.read)
+        return self._opened_at if read_up_to is None else read_up_to
+
+    def _look(self) -> None:
+        since = min((self._known_since(lane) for lane in self._lanes.values()), default=None)
+        blind = since is not None and self.clock() - since > self.config.input_stall
+        if blind != self._blind:
+            self._blind = blind
+            self.observer.blind(since if blind else None)
+
+    # Clock and local stores
+
+    async def _probes(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(2 * PROBE):
+                    await self._probe.measure(self._send_probe)
+            except (KafkaError, TimeoutError) as error:
+                self._trouble(f"the clock probe was not answered: {error!r}")
+            skewed = abs(self._probe.skew) > self.config.max_skew
+            if skewed or self._skewed:
+                self.observer.skewed(self._probe.skew if skewed else None)
+            self._skewed = skewed
+            await asyncio.sleep(PROBE)
+
+    async def _send_probe(self) -> Any:
+        value = json.dumps({"worker": os.getpid(), "at": self.clock(), "partitions": sorted(self.live)}).encode()
+        return await self.batches.send_and_wait(self.config.heartbeats, value)
+
+    async def _refreshes(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH)
+            if self._open:
+                for lane in self._lanes.values():
+                    lane.refresh()
+
+    def _open_store(self, number: int, end: int) -> StateStore:
+        if self._disk is None:
+            return MemoryStore()
+
+        def told(reason: str) -> None:
+            log.warning("the local state of partition %d is rebuilt from the changelog: %s", number, reason)
+            self.observer.rebuilt(number, reason)
+
+        return self._disk.open(number, end, self.clock(), told)
+
+    def _drop(self, number: int) -> None:
+        lane = self._lanes.pop(number, None)
+        if lane is not None:
+            lane.refresh()
+            lane.close()
+        self._watermark.forget(number)
+        self._stores.pop(number).close()
+
+    async def _check_counts(self) -> None:
+        config = self.config
+        for topic, count in (await partition_counts(config.connection, (*config.inputs, config.changelog))).items():
+            if count != config.partitions:
+                raise Refused(
+                    f"topic {topic} has {count or 'no'} partitions, {config.partitions} are configured: all input "
+                    "topics and the changelog need the same number (`slawatch topics check` lists them all)"
+                )

@@ -1,0 +1,161 @@
+"""What the engine asks of a partition's owner, what it offers, and what it tells an observer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from streams.instants import MINUTE, SECOND
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agents.engine.connection import Connection
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class Record(Protocol):
+    """One record of an input topic, as it lies in Kafka (aiokafka's `ConsumerRecord`)."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds since the epoch: the producer's, or the broker's where the topic says LogAppendTime."""
+
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Headers: ...
+
+
+class Out(NamedTuple):
+    """A record to write; it goes to the partition number of the input that caused it."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]] = []  # noqa: RUF012 - a NamedTuple's default, never changed
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a partition's owner wants written, all of it caused by one call.
+
+    The order is the engine's promise: `alerts` are acknowledged before `tickets` are sent to the changelog,
+    RocksDB is written (`tickets` and `derived` in one batch) after the changelog's acknowledgement, and the input
+    offset is committed after all of it, `records` included.
+    """
+
+    tickets: dict[bytes, bytes | None] = field(default_factory=dict)  # None: a tombstone
+    derived: dict[bytes, bytes | None] = field(default_factory=dict)  # local only, never in the changelog
+    alerts: list[Out] = field(default_factory=list)
+    records: list[Out] = field(default_factory=list)
+    cold: set[bytes] = field(default_factory=set)  # of `tickets`: those memory may give up once they are on disk
+
+    def __bool__(self) -> bool:
+        return bool(self.tickets or self.derived or self.alerts or self.records)
+
+
+class Store(Protocol):
+    """The state of one partition; what was written is seen at once, before any acknowledgement."""
+
+    @property
+    def derived_stale(self) -> bool:
+        """True where tickets changed without `derived` (recovery): rebuild it from `items()`."""
+
+    def get(self, key: bytes) -> bytes | None: ...
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Every ticket, in no order; the store must not be written meanwhile."""
+
+    def derived_items(self) -> Iterator[tuple[bytes, bytes]]: ...
+    def rebuild_derived(self, items: Mapping[bytes, bytes]) -> None:
+        """Replaces all of `derived` at once; afterwards it is no longer stale."""
+
+
+class Partition(Protocol):
+    """The owner of one partition's tickets. No call is made while another one runs."""
+
+    def chunk(self, topic: str, records: Sequence[Record], now: int) -> Changes:
+        """Applies up to 2,000 records of one input topic, in offset order; some may come a second time."""
+
+    def wake_at(self) -> int | None:
+        """The earliest instant at which `ring` has something to do."""
+
+    def ring(self, read_up_to: int, now: int) -> Changes:
+        """Everything appended before `read_up_to` was applied. Called while `wake_at() + grace <= read_up_to`,
+        again and again until that no longer holds: a call may do a bounded part of the work."""
+
+    def close(self) -> None: ...
+
+
+PartitionFactory = Callable[[int, Store], Partition]
+
+
+class Observer:
+    """Is told what happens in the engine; a method not overridden does nothing."""
+
+    def chunk(self, topic: str, partition: int, records: int, seconds: float) -> None:
+        """A chunk was applied; `seconds` is the time spent in `Partition.chunk`."""
+
+    def rung(self, partition: int, alerts: int, seconds: float) -> None:
+        """A `Partition.ring` was done; `seconds` is the time spent in it."""
+
+    def recovered(self, partition: int, replayed: int, tickets_on_disk: bool, seconds: float) -> None:
+        """A partition was taken: changelog records replayed, and the time its owner took to load."""
+
+    def revoked(self, partitions: frozenset[int]) -> None:
+        """The partitions were given up; whatever is exported about them goes."""
+
+    def rebuilt(self, partition: int, reason: str) -> None:
+        """A local store was thrown away; the partition is rebuilt from the changelog."""
+
+    def foreign_write(self, partition: int, records: int) -> None:
+        """Another process wrote to the changelog of a partition that is ours; its keys were written again."""
+
+    def input_lost(self, topic: str, partition: int, records: int) -> None:
+        """Records that were never read are gone from an input topic: its retention is too short."""
+
+    def blind(self, since: int | None) -> None:
+        """Input has not been read up to the present for longer than `input_stall`: alarms hold since that
+        instant. None: it is over. Told once each time."""
+
+    def skewed(self, skew: int | None) -> None:
+        """The broker's clock is this far (microseconds) ahead of ours, more than is allowed: alarms hold.
+        None: it is over."""
+
+    def holding(self, reason: str | None) -> None:
+        """Alarms hold for a while after an error on the way to Kafka; None: they ring again."""
+
+
+def wall_clock() -> int:
+    """Now, in microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """How the engine runs. Durations are microseconds."""
+
+    connection: Connection
+    app: str  # consumer group, and the folder of the local state
+    inputs: tuple[str, ...]
+    changelog: str
+    heartbeats: str  # a topic with LogAppendTime: the clock probe
+    partitions: int
+    data_dir: Path | None  # None: all state in memory
+    session_timeout: int = 10 * SECOND
+    grace: int = SECOND
+    input_stall: int = MINUTE
+    max_skew: int = MINUTE
+    settle: int = 5 * SECOND  # how long alarms hold after an error on the way to Kafka
+    max_chunk: int = 2000

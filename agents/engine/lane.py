@@ -1,0 +1,247 @@
+"""One partition at work: applies chunks and alarms, sends what they change in order, knows what may be committed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from functools import partial
+from itertools import groupby
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+from agents.engine.interface import Changes, Out
+from agents.engine.store import Mark
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
+
+    from agents.engine.interface import Observer, Partition
+    from agents.engine.store import Rows, StateStore
+    from agents.engine.transport import Chunk
+
+QUEUED = 4  # changes that wait to be sent before the intake of their partition waits
+
+
+class Batches(Protocol):
+    """What is used of aiokafka's producer."""
+
+    def create_batch(self) -> Any: ...
+    async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[Any]: ...
+
+
+class Surroundings(Protocol):
+    """What a lane asks of the engine."""
+
+    observer: Observer
+    clock: Callable[[], int]
+
+    @property
+    def batches(self) -> Batches:
+        """The producer."""
+
+    @property
+    def changelog(self) -> str:
+        """The changelog topic."""
+
+    async def changelog_keys(self, partition: int, first: int, end: int) -> set[bytes]:
+        """The keys of the changelog's records in [first, end)."""
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs it in the background; if it fails the process ends."""
+
+    def fail(self, reason: str) -> NoReturn:
+        """Ends the process."""
+
+
+class _Work:
+    """Changes on their way, and the input offset that is committable once all of it is acknowledged."""
+
+    __slots__ = ("changes", "next_offset", "topic", "waiting")
+
+    def __init__(self, changes: Changes, topic: str | None, next_offset: int) -> None:
+        self.changes = changes
+        self.topic = topic
+        self.next_offset = next_offset
+        self.waiting = 1  # acknowledgements, and one for the sending itself
+
+
+class Lane:
+    """The owner of a partition's tickets, its store, and everything of it that is on its way to Kafka."""
+
+    def __init__(self, number: int, store: StateStore, owner: Partition, around: Surroundings) -> None:
+        self.number = number
+        self.store = store
+        self.owner = owner
+        self.read: dict[str, int] = {}  # the next offset to read, of each input topic
+        self.durable: dict[str, int] = {}  # the next offset of each input topic that may be committed
+        self._around = around
+        self._next_changelog = 0
+        self._queue: deque[_Work] = deque()
+        self._unfinished: deque[_Work] = deque()
+        self._pumping = False
+        self._room = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._open_derived: Rows | None = None  # of the last changelog batch on its way: later ones join it
+
+    def open(self, positions: Mapping[str, int], next_changelog: int) -> None:
+        """Input flows from these offsets; the changelog is known up to `next_changelog`."""
+        self.read = dict(positions)
+        self.durable = {}
+        self._next_changelog = next_changelog
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is on its way."""
+        return not self._unfinished
+
+    async def drained(self) -> None:
+        """Waits until everything sent is acknowledged."""
+        await self._idle.wait()
+
+    async def chunk(self, topic: str, chunk: Chunk) -> None:
+        """Applies what is new in a chunk. Waits where too much of the partition is still to be sent."""
+        expected = self.read[topic]
+        records = chunk.records
+        if chunk.previous is not None and chunk.previous > expected:
+            self._around.fail(f"input gap: {topic}/{self.number} goes on at {chunk.previous}, not at {expected}")
+        if records[0].offset < expected:
+            records = [record for record in records if record.offset >= expected]
+        if not records:
+            return
+        started = perf_counter()
+        changes = self.owner.chunk(topic, records, self._around.clock())
+        self.read[topic] = next_offset = records[-1].offset + 1
+        self._around.observer.chunk(topic, self.number, len(records), perf_counter() - started)
+        await self._submit(_Work(changes, topic, next_offset))
+
+    async def ring(self, read_up_to: int) -> None:
+        """Lets the owner announce what is due."""
+        started = perf_counter()
+        changes = self.owner.ring(read_up_to, self._around.clock())
+        self._around.observer.rung(self.number, len(changes.alerts), perf_counter() - started)
+        await self._submit(_Work(changes, None, 0))
+
+    async def _submit(self, work: _Work) -> None:
+        self.store.put(work.changes.tickets)
+        self._queue.append(work)
+        self._unfinished.append(work)
+        self._idle.clear()
+        if not self._pumping:
+            self._pumping = True
+            self._around.run(self._pump())
+        while len(self._queue) > QUEUED:
+            self._room.clear()
+            await self._room.wait()
+
+    async def _pump(self) -> None:
+        while self._queue:
+            work = self._queue[0]
+            await self._send(work)
+            self._queue.popleft()
+            self._room.set()
+        self._pumping = False
+
+    async def _send(self, work: _Work) -> None:
+        changes = work.changes
+        if changes.alerts:
+            # A ticket that says "announced" must not outlive its alert.
+            await asyncio.gather(*await self._send_outs(changes.alerts))
+        if changes.records:
+            for acknowledgement in await self._send_outs(changes.records):
+                self._await(work, acknowledgement, None)
+        if changes.tickets:
+            await self._send_tickets(work)
+        elif changes.derived:
+            self._keep_derived(changes.derived)
+        self._step(work)
+
+    async def _send_outs(self, outs: Iterable[Out]) -> list[asyncio.Future[Any]]:
+        batches = self._around.batches
+        timestamp = self._around.clock() // 1000
+        acknowledgements = []
+        for topic, group in groupby(outs, key=lambda out: out.topic):
+            batch = batches.create_batch()
+            for out in group:
+                record = {"timestamp": timestamp, "key": out.key, "value": out.value, "headers": out.headers}
+                if batch.append(**record) is None:
+                    acknowledgements.append(await batches.send_batch(batch, topic, partition=self.number))
+                    batch = batches.create_batch()
+                    batch.append(**record)
+            acknowledgements.append(await batches.send_batch(batch, topic, partition=self.number))
+        return acknowledgements
+
+    async def _send_tickets(self, work: _Work) -> None:
+        batches = self._around.batches
+        timestamp = self._around.clock() // 1000
+        batch = batches.create_batch()
+        rows: Rows = {}
+        for key, value in work.changes.tickets.items():
+            if batch.append(timestamp=timestamp, key=key, value=value) is None:
+                await self._send_changelog(work, batch, rows, derived=None)
+                batch, rows = batches.create_batch(), {}
+                batch.append(timestamp=timestamp, key=key, value=value)
+            rows[key] = value
+        await self._send_changelog(work, batch, rows, derived=work.changes.derived)
+
+    async def _send_changelog(self, work: _Work, batch: Any, rows: Rows, *, derived: Rows | None) -> None:
+        around = self._around
+        acknowledgement = await around.batches.send_batch(batch, around.changelog, partition=self.number)
+        self._open_derived = derived
+        self._await(work, acknowledgement, partial(self._settle, work.changes.cold, rows, derived))
+
+    def _keep_derived(self, derived: Rows) -> None:
+        # Local writes keep the order in which they were caused.
+        if self._open_derived is not None:
+            self._open_derived.update(derived)
+        else:
+            self.store.settle({}, derived, self.store.mark, ())
+
+    def _await(self, work: _Work, acknowledgement: asyncio.Future[Any], then: Callable[[int], None] | None) -> None:
+        work.waiting += 1
+        acknowledgement.add_done_callback(partial(self._acknowledged, work, then))
+
+    def _acknowledged(self, work: _Work, then: Callable[[int], None] | None, done: asyncio.Future[Any]) -> None:
+        try:
+            offset = done.result().offset
+            if then is not None:
+                then(offset)
+        except BaseException as error:  # noqa: BLE001 - in a callback nobody else would see it
+            self._around.fail(f"partition {self.number}: a write was not acknowledged: {error!r}")
+        self._step(work)
+
+    def _settle(self, cold: Iterable[bytes], rows: Rows, derived: Rows | None, base: int) -> None:
+        if base != self._next_changelog:
+            if base < self._next_changelog:
+                self._around.fail(f"the changelog of partition {self.number} acknowledged offset {base}")
+            self._around.run(self._overwrite(self._next_changelog, base))
+        self._next_changelog = base + len(rows)
+        if self._open_derived is derived:
+            self._open_derived = None
+        mark = Mark(self._next_changelog - 1, at=self._around.clock())
+        self.store.settle(rows, derived, mark, cold)
+
+    async def _overwrite(self, first: int, end: int) -> None:
+        """Another process wrote [first, end) of our changelog; the last record of a key must be ours."""
+        keys = await self._around.changelog_keys(self.number, first, end)
+        self._around.observer.foreign_write(self.number, end - first)
+        await self._submit(_Work(Changes(tickets={key: self.store.get(key) for key in keys}), None, 0))
+
+    def _step(self, work: _Work) -> None:
+        work.waiting -= 1
+        unfinished = self._unfinished
+        while unfinished and not unfinished[0].waiting:
+            done = unfinished.popleft()
+            if done.topic is not None:
+                self.durable[done.topic] = done.next_offset
+        if not unfinished:
+            self._idle.set()
+
+    def refresh(self) -> None:
+        """Notes that nothing newer is in the changelog."""
+        if self.idle:
+            self.store.settle({}, None, self.store.mark._replace(at=self._around.clock()), ())
+
+    def close(self) -> None:
+        """The partition is given up, or the process ends; the store stays open."""
+        self.owner.close()

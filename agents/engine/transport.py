@@ -1,0 +1,345 @@
+"""Faust's Kafka transport with a batch data path: what it overrides, and what went wrong without each override."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import aiokafka
+import faust
+from aiokafka.errors import NoError, RebalanceInProgressError
+from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
+from faust.transport.consumer import ensure_TPset
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+
+from agents.engine.lease import Lease, ticks
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+
+    from agents.engine.interface import EngineConfig, Record
+
+FETCH_MIN_BYTES = 64 * 1024  # a fetch waits for this much or for FETCH_MAX_WAIT: small chunks cost CPU
+FETCH_MAX_WAIT = 0.150
+IDLE = 0.05
+
+_RENEWING = (HeartbeatRequest, SyncGroupRequest)
+_STILL_A_MEMBER = (NoError.errno, RebalanceInProgressError.errno)
+
+
+class Chunk(NamedTuple):
+    """Records of one partition as they were fetched."""
+
+    previous: int | None  # the offset after the last record handed out before; None: the first one since a seek
+    records: Sequence[Record]
+
+
+class Host(Protocol):
+    """What the transport asks of the engine that runs it."""
+
+    config: EngineConfig
+    lease: Lease
+
+    @property
+    def committable(self) -> Mapping[TP, int]:
+        """Next offsets up to which everything an input caused is acknowledged."""
+
+    async def positions(self, committed: Mapping[TP, int | None]) -> Mapping[TP, int]:
+        """Where reading goes on."""
+
+    def opened(self, positions: Mapping[TP, int]) -> None:
+        """Recovery is over and the input flows from these positions."""
+
+    async def giving_up(self) -> None:
+        """The partitions are about to be revoked: no more intake, and everything sent is to be acknowledged."""
+
+    def fail(self, reason: str) -> None:
+        """Ends the process."""
+
+
+class RawSchema(faust.Schema):  # type: ignore[misc]  # Faust publishes no types
+    """Passes chunks through; decoding is the partition owner's, where a bad record kills no agent."""
+
+    def loads_key(self, app: Any, message: Any, **options: Any) -> None:
+        return None
+
+    def loads_value(self, app: Any, message: Any, **options: Any) -> Any:
+        return message.value
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust publishes no types
+    """The thread that holds the group membership: heartbeats renew the lease, fetches come as whole chunks."""
+
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        host: Host = self.app.engine
+        config = host.config
+        self._assignor = self.app.assignor
+        session = config.session_timeout // 1000
+        return aiokafka.AIOKafkaConsumer(
+            **config.connection.aiokafka(),
+            client_id=config.app,
+            group_id=config.app,
+            partition_assignment_strategy=[self._assignor],
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_min_bytes=FETCH_MIN_BYTES,
+            fetch_max_wait_ms=int(FETCH_MAX_WAIT * 1000),
+            session_timeout_ms=session,
+            heartbeat_interval_ms=session // 6,
+            rebalance_timeout_ms=max(30_000, session),
+            request_timeout_ms=max(30_000, session + 5_000),
+            max_poll_interval_ms=900_000,
+        )
+
+    async def on_start(self) -> None:
+        self._handed: dict[Any, int] = {}
+        await super().on_start()
+        # The lease counts from the sending of a request that the coordinator answered; only it knows that moment.
+        lease: Lease = self.app.engine.lease
+        coordinator = self._consumer._coordinator
+        send = coordinator._send_req
+
+        async def timed_send(request: Any) -> Any:
+            sent = ticks()
+            answer = await send(request)
+            if isinstance(request, _RENEWING) and answer.error_code in _STILL_A_MEMBER:
+                lease.renew(sent)
+            return answer
+
+        coordinator._send_req = timed_send
+
+    async def _fetch_records(self, *args: Any, **options: Any) -> dict[Any, Chunk]:
+        # Counted here, where aiokafka lets go of the records: whatever is lost after this shows as a gap.
+        fetched = await super()._fetch_records(*args, **options)
+        chunks = {tp: Chunk(self._handed.get(tp), records) for tp, records in fetched.items()}
+        self._handed.update({tp: records[-1].offset + 1 for tp, records in fetched.items()})
+        return chunks
+
+    async def committed(self, tps: set[TP]) -> dict[TP, int | None]:
+        """Committed offsets of all partitions in one request; Faust asks for one after the other."""
+        return await self.call_thread(self._committed, tps)  # type: ignore[no-any-return]
+
+    async def _committed(self, tps: set[TP]) -> dict[TP, int | None]:
+        keys = {tp: driver.ensure_aiokafka_TP(tp) for tp in tps}
+        answer = await self._consumer._coordinator.fetch_committed_offsets(list(keys.values()))
+        offsets = {tp: answer[key].offset if key in answer else -1 for tp, key in keys.items()}
+        return {tp: offset if offset >= 0 else None for tp, offset in offsets.items()}
+
+    async def seek_all(self, positions: Mapping[TP, int]) -> None:
+        """Moves every position at once."""
+        await self.call_thread(self._seek_all, positions)
+
+    async def _seek_all(self, positions: Mapping[TP, int]) -> None:
+        for tp, offset in positions.items():
+            key = driver.ensure_aiokafka_TP(tp)
+            self._handed.pop(key, None)
+            self._consumer.seek(key, offset)
+
+
+class _Active:
+    """The partitions that may be handed out now; an asking fetch sees later changes.
+
+    aiokafka takes an empty set for "all": a fetch under way handed out the records of paused partitions, and Faust
+    dropped them. So it is never false.
+    """
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[TP]:
+        return iter(set(self._consumer._active_partitions))
+
+    def __contains__(self, tp: object) -> bool:
+        return self._consumer.flow_active and tp in self._consumer._active_partitions
+
+
+class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust publishes no types
+    """Hands over one message per fetched chunk, commits what the engine says, opens the input after the seek."""
+
+    _thread: ConsumerThread
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._awaiting_seek: set[TP] = set()
+        self._positions: Mapping[TP, int] | None = None
+
+    @property
+    def host(self) -> Host:
+        """The engine."""
+        return self.app.engine  # type: ignore[no-any-return]
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    def _is_input(self, tp: TP) -> bool:
+        return tp.topic in self.host.config.inputs
+
+    # Chunks
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 - Faust's own
+        """One message per chunk of a partition, its value a `Chunk`; Faust's own makes four tasks per record."""
+        generation = self.app.consumer_generation_id
+        fetched, _ = await self._wait_next_records(timeout)
+        if not fetched or self.should_stop:
+            return
+        size = self.host.config.max_chunk
+        for key, whole in fetched.items():
+            tp = TP(key.topic, key.partition)
+            previous = whole.previous
+            for start in range(0, len(whole.records), size):
+                # A chunk of an earlier generation is dropped: its records are fetched again after that seek.
+                if not self.flow_active or self.app.consumer_generation_id != generation:
+                    return
+                records = whole.records[start : start + size]
+                last = records[-1]
+                message = ConsumerMessage(
+                    tp.topic,
+                    tp.partition,
+                    last.offset,
+                    last.timestamp / 1000,
+                    None,
+                    None,
+                    None,
+                    Chunk(previous, records),
+                    None,
+                    0,
+                    0,
+                    tp,
+                    generation_id=generation,
+                )
+                previous = last.offset + 1
+                yield tp, message
+
+    async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's own
+        return await super()._getmany(active_partitions and _Active(self), timeout)
+
+    async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's own
+        # Faust sleeps a second while nothing is active, which every rebalance would wait for.
+        if self.flow_active and not self._get_active_partitions():
+            await asyncio.sleep(IDLE)
+            return {}, set()
+        return await super()._wait_next_records(timeout)
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """A full queue blocks the fetcher, which is enough; Faust's way makes a paused partition active again when
+        the queue drains in the middle of a rebalance."""
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """See `on_buffer_full`."""
+
+    async def verify_all_partitions_active(self) -> None:
+        """Faust's livelock detector knows single messages only; the engine watches its own progress."""
+
+    # The input opens after a completed seek: Faust resumes it before, and the flow control then clears the agent's
+    # queue: whatever was fetched in between was lost.
+
+    def resume_partitions(self, tps: Iterable[Any]) -> None:
+        """Input partitions wait for the seek."""
+        wanted = ensure_TPset(tps)
+        inputs = {tp for tp in wanted if self._is_input(tp)}
+        if inputs:
+            self._awaiting_seek |= inputs
+            self._positions = None
+        super().resume_partitions(wanted - inputs)
+
+    async def perform_seek(self) -> None:
+        """Seeks every input partition to where the engine goes on."""
+        tps = {tp for tp in self.assignment() if self._is_input(tp)}
+        if not tps:
+            return
+        positions = await self.host.positions(await self._thread.committed(tps))
+        await self._thread.seek_all(positions)
+        self._read_offset.update(positions)
+        self._committed_offset.update(positions)
+        self._positions = positions
+
+    def resume_flow(self) -> None:
+        """Opens the input partitions if their seek is done."""
+        super().resume_flow()
+        if not self._awaiting_seek:
+            return
+        if self._positions is None:
+            self.host.fail("the seek to the committed offsets did not complete")
+            return
+        opened, self._awaiting_seek = self._awaiting_seek, set()
+        self.host.opened(self._positions)
+        super().resume_partitions(opened)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Finishes what is under way and commits it; a process without a lease ends here, before it can write."""
+        if not self.host.lease.valid:
+            self.host.fail("the group session ran out while this process was stopped or cut off")
+        self._awaiting_seek = set()
+        await self.host.giving_up()
+        await self.maybe_wait_for_commit_to_finish()
+        await self.commit()
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Newly assigned partitions are paused before anything else can make them active."""
+        self._awaiting_seek = set()
+        self._paused_partitions.update(assigned)
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    # The commit is the engine's own account. Faust's flush gives up after 100 ms of silence, and its acks would
+    # commit past what the changelog has not acknowledged.
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> list[TP]:
+        return list(self.host.committable)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        return self.host.committable.get(tp)
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
+        owned = self.assignment()
+        offsets = {tp: offset for tp, offset in offsets.items() if tp in owned}
+        if not offsets or not await self._commit(offsets):
+            return False
+        self._committed_offset.update(offsets)
+        return True
+
+    def ack(self, message: Any) -> bool:
+        """Marks only; see above."""
+        message.acked = True
+        self._unacked_messages.discard(message)
+        return True
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """A chunk's message carries its last offset only, so to Faust all is gaps."""
+
+
+class Producer(driver.Producer):  # type: ignore[misc]  # Faust publishes no types
+    """acks=all, idempotent, and silent without a lease."""
+
+    def _settings_auth(self) -> Mapping[str, Any]:
+        connection = self.app.engine.config.connection
+        return connection.aiokafka()  # type: ignore[no-any-return]
+
+    def _settings_extra(self) -> Mapping[str, Any]:
+        return {"acks": "all", "enable_idempotence": True}
+
+    async def on_start(self) -> None:
+        """Without the lease nothing leaves: a stopped and resumed process wrote over its successor's state."""
+        await super().on_start()
+        lease: Lease = self.app.engine.lease
+        accumulator = self._producer._message_accumulator
+        drain = accumulator.drain_by_nodes
+
+        def leased_drain(*args: Any, **options: Any) -> Any:
+            if lease.valid:
+                return drain(*args, **options)
+            lease.refused += 1
+            return {}, True
+
+        accumulator.drain_by_nodes = leased_drain
+
+
+class Transport(driver.Transport):  # type: ignore[misc]  # Faust publishes no types
+    """Faust's own way to put in another consumer and producer."""
+
+    Consumer = Consumer
+    Producer = Producer

@@ -1,0 +1,67 @@
+"""How commands reach Kafka: the connection that the settings describe, and its failures as exit codes."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+from aiokafka.errors import KafkaError
+
+from agents.engine.connection import Connection, admin_client
+from agents.errors import Refused
+from config.errors import ConfigError, Problem
+from config.settings import Settings, variable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+class Fault(click.ClickException):
+    """Something broke that may work when tried again."""
+
+    exit_code = 70
+
+
+def connection(settings: Settings) -> Connection:
+    """How to reach the Kafka of the settings; raises ConfigError where they name none."""
+    if settings.kafka is None:
+        reason = "not set: where is Kafka? (host:port of a server or two)"
+        raise ConfigError([Problem("environment", None, variable("kafka"), reason)])
+    password = settings.kafka_password
+    return Connection(
+        bootstrap=settings.kafka,
+        security=settings.kafka_security,
+        sasl_mechanism=settings.kafka_sasl_mechanism,
+        username=settings.kafka_username,
+        password=password.get_secret_value() if password is not None else None,
+        ca_file=settings.kafka_ca_file,
+        cert_file=settings.kafka_cert_file,
+        key_file=settings.kafka_key_file,
+    )
+
+
+@contextmanager
+def faults(settings: Settings) -> Iterator[None]:
+    """Kafka's errors become a Fault that names the servers."""
+    try:
+        yield
+    except KafkaError as error:
+        raise Fault(f"Kafka at {settings.kafka}: {error}") from error
+
+
+async def partitions(reach: Connection, topics: Iterable[str]) -> dict[str, list[int]]:
+    """The partitions of each topic. Raises Refused naming those that are missing, KafkaError.
+
+    All topics are asked for: asking for one by name makes a broker that is allowed to create it at once.
+    """
+    async with admin_client(reach) as admin:
+        there = {
+            topic["topic"]: sorted(partition["partition"] for partition in topic["partitions"])
+            for topic in await admin.describe_topics()
+        }
+    wanted = list(topics)
+    missing = [topic for topic in wanted if topic not in there]
+    if missing:
+        raise Refused(f"missing topics: {', '.join(missing)} (create them with `slawatch topics create`)")
+    return {topic: there[topic] for topic in wanted}

@@ -1,0 +1,123 @@
+"""Who may send a message: the port of the claims, and the claims of a lone notifier, kept in its memory."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from agents.notifier.message import FINAL
+from streams.instants import DAY, SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from agents.notifier.message import State
+
+KEPT = 8 * DAY
+"""How long a claim is kept, in microseconds: longer than an alert stays on `sla-alerts` and can be read again."""
+
+
+class ClaimsUnavailable(Exception):
+    """The claims cannot be asked now; messages wait."""
+
+
+class Held(Enum):
+    """Where a message stands at the moment it is claimed."""
+
+    OURS = auto()  # nobody has sent it: the caller holds it now
+    LEFT_BEHIND = auto()  # somebody may have sent it and is gone: the caller holds it now
+    ELSEWHERE = auto()  # another sender is at it
+    DONE = auto()  # it has its outcome
+    FLUSHED = auto()  # the claims were emptied: fill them from `sla-deliveries` first
+
+
+class Claim(NamedTuple):
+    """The answer to a claim: `state` is the outcome where DONE, `wait` the microseconds left where ELSEWHERE."""
+
+    held: Held
+    state: str = ""
+    wait: int = 0
+
+
+class Claims(Protocol):
+    """The port. A claim holds for a lease; one whose lease is over was left behind by a sender that died.
+
+    Keys are those of messages; a token names one holder. Every call may raise ClaimsUnavailable.
+    """
+
+    durable: bool
+    """Whether the claims outlive this process."""
+
+    async def claim(self, key: str, token: str, lease: int) -> Claim:
+        """Take the message for `lease` microseconds; taking again what the token already holds renews it."""
+
+    async def release(self, key: str, token: str, *, unknown: bool) -> None:
+        """Give back what the token holds: as never sent, or (`unknown`) as left behind."""
+
+    async def finish(self, states: Iterable[tuple[str, State]]) -> None:
+        """Note outcomes, whoever holds the claims; a state that is no end only leaves an unclaimed message behind."""
+
+    async def filled(self) -> None:
+        """Every outcome there is has been noted: claims may be given out."""
+
+    async def ping(self) -> None:
+        """Returns while the claims can be asked."""
+
+
+class MemoryClaims:
+    """The claims of a single notifier. `clock` gives microseconds; what is forgotten after KEPT bounds the memory."""
+
+    durable = False
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self._filled = False
+        self._claims: dict[str, tuple[str, str, int]] = {}  # key -> state, holder, end of the lease
+        self._born: dict[str, int] = {}  # in the order of their age
+        self._swept = clock()
+
+    async def claim(self, key: str, token: str, lease: int) -> Claim:
+        """See the port."""
+        if not self._filled:
+            return Claim(Held.FLUSHED)
+        now = self._clock()
+        state, holder, until = self._claims.get(key, ("", "", 0))
+        if state in FINAL:
+            return Claim(Held.DONE, state=state)
+        if state and holder != token and until > now:
+            return Claim(Held.ELSEWHERE, wait=until - now)
+        self._set(key, ("pending", token, now + lease))
+        return Claim(Held.OURS if not state or holder == token else Held.LEFT_BEHIND)
+
+    async def release(self, key: str, token: str, *, unknown: bool) -> None:
+        """See the port."""
+        if self._claims.get(key, ("", "", 0))[1] != token:
+            return
+        if unknown:
+            self._set(key, ("pending", "", 0))
+        else:
+            del self._claims[key], self._born[key]
+
+    async def finish(self, states: Iterable[tuple[str, State]]) -> None:
+        """See the port."""
+        for key, state in states:
+            if state in FINAL:
+                self._set(key, (state, "", 0))
+            elif key not in self._claims:
+                self._set(key, ("pending", "", 0))
+
+    async def filled(self) -> None:
+        """See the port."""
+        self._filled = True
+
+    async def ping(self) -> None:
+        """See the port."""
+
+    def _set(self, key: str, value: tuple[str, str, int]) -> None:
+        now = self._clock()
+        self._claims[key] = value
+        self._born.setdefault(key, now)
+        if now - self._swept > 60 * SECOND:
+            self._swept = now
+            for old in [key for key, born in self._born.items() if now - born > KEPT]:
+                del self._claims[old], self._born[old]

@@ -1,0 +1,155 @@
+"""One POST, and what is known after it: taken, refused for good, not taken for now, or nobody can know."""
+
+from __future__ import annotations
+
+import os
+from email.utils import parsedate_to_datetime
+from enum import Enum, auto
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import aiohttp
+import msgspec
+
+from streams.instants import SECOND, from_datetime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from agents.notifier.message import Message
+
+LONGEST_RETRY_AFTER = 3600 * SECOND
+"""A server that asks for more patience than this (microseconds) is asked again after it."""
+
+_READ_AT_MOST = 2048
+
+
+class Outcome(Enum):
+    """What an attempt to send came to."""
+
+    SENT = auto()
+    REFUSED = auto()  # not taken, and never will be
+    FAILED = auto()  # not taken; worth another try
+    UNKNOWN = auto()  # the body left us and no answer came: it may have arrived
+
+
+class Result(NamedTuple):
+    """An outcome, why (it holds no address and no secret), and the patience asked for, in microseconds."""
+
+    outcome: Outcome
+    error: str = ""
+    retry_after: int | None = None
+
+
+class Sender(Protocol):
+    """The port of the chats. One attempt of one message; raises nothing but CancelledError."""
+
+    async def send(self, message: Message, *, repeat: bool) -> Result:
+        """Try once. `repeat`: it may have arrived before, and must say so."""
+
+
+def open_session() -> aiohttp.ClientSession:
+    """The session all senders share.
+
+    A connection serves one request: a kept one that the server closes at the wrong moment would look like a send
+    whose result nobody can know. Cookies of one destination are not for another.
+    """
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(force_close=True, limit=0),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": "slawatch"},
+    )
+
+
+async def post(
+    session: aiohttp.ClientSession,
+    url: str,
+    body: Mapping[str, Any],
+    *,
+    timeout: int,  # noqa: ASYNC109 - microseconds for aiohttp, which knows how far a request got when it ran out
+    clock: Callable[[], int],
+    headers: Mapping[str, str] | None = None,
+    answer: str | None = None,
+) -> Result:
+    """POST the body as JSON. With `answer`, a 200 counts only if that is its body; otherwise every 2xx counts.
+
+    `timeout` is for the whole of it, in microseconds.
+    """
+    limits = aiohttp.ClientTimeout(total=timeout / SECOND, connect=timeout / SECOND / 2)
+    try:
+        async with session.post(
+            url,
+            data=msgspec.json.encode(body),
+            headers={**(headers or {}), "Content-Type": "application/json"},
+            allow_redirects=False,
+            timeout=limits,
+        ) as response:
+            if response.status // 100 == 2 and answer is None:
+                return Result(Outcome.SENT)
+            said = await _said(response)
+            if response.status == 200 and said == answer:
+                return Result(Outcome.SENT)
+            return _judged(response, said, clock)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        return Result(Outcome.FAILED, _why(error))
+    except aiohttp.InvalidURL:
+        return Result(Outcome.REFUSED, "the destination's url cannot be used")
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        return Result(Outcome.UNKNOWN, _why(error))
+
+
+async def _said(response: aiohttp.ClientResponse) -> str:
+    """The beginning of the body; raises what reading raises while that decides whether the message was taken."""
+    try:
+        chunks = b""
+        async for chunk in response.content.iter_any():
+            chunks += chunk
+            if len(chunks) >= _READ_AT_MOST:
+                break
+        return chunks.decode("utf-8", "replace").strip()
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        if response.status == 200:
+            raise
+        return ""
+
+
+def _judged(response: aiohttp.ClientResponse, said: str, clock: Callable[[], int]) -> Result:
+    status = response.status
+    error = f"HTTP {status}" + (f" {_printable(said)}" if said else "")
+    if status // 100 == 3:
+        return Result(Outcome.REFUSED, f"HTTP {status}: redirects are not followed")
+    if status == 504:  # a gateway waited in vain: the one behind it may have taken the message
+        return Result(Outcome.UNKNOWN, error)
+    if status // 100 == 2 or status in (408, 429) or status >= 500:
+        return Result(Outcome.FAILED, error, retry_after(response.headers.get("Retry-After"), clock()))
+    return Result(Outcome.REFUSED, error)
+
+
+def retry_after(header: str | None, now: int) -> int | None:
+    """Microseconds to wait by a Retry-After header: seconds or an HTTP date (RFC 9110, 10.2.3); None if neither."""
+    if header is None:
+        return None
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return min(int(text[:9]) * SECOND, LONGEST_RETRY_AFTER)
+    try:
+        wait = from_datetime(parsedate_to_datetime(text)) - now
+    except (ValueError, TypeError):  # no date; a date of an unknown zone
+        return None
+    return min(max(wait, 0), LONGEST_RETRY_AFTER)
+
+
+def _why(error: BaseException) -> str:
+    """A failure in a few words. Its text is not used: aiohttp puts addresses in some."""
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return "no connection in time"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    cause = error.__cause__ if isinstance(error, aiohttp.ClientConnectorError) else None
+    if isinstance(cause, OSError) and cause.errno:
+        return os.strerror(cause.errno)
+    return type(error).__name__
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text[:200])

@@ -1,0 +1,96 @@
+"""What is delivered: an alert read from `sla-alerts`, a message of it for one destination, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from streams.instants import parse_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+State = Literal["sending", "sent", "failed", "ambiguous", "expired"]
+"""What came of a message. `sending` and a later attempt's `ambiguous` are no ends: it may have arrived, or not."""
+
+FINAL: frozenset[State] = frozenset({"sent", "failed", "expired"})
+"""The states after which a message is never sent again."""
+
+
+class BadAlert(ValueError):
+    """A record on `sla-alerts` that is no alert; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One record of `sla-alerts`: the fields that delivery itself needs, and the whole record for senders."""
+
+    alert_id: str
+    kind: str
+    level: str
+    ticket: str  # messages of one ticket keep their order at each destination
+    decided_at: int
+    deadline: int | None
+    record: Mapping[str, Any]
+
+
+def read_alert(value: bytes | None) -> Alert:
+    """The alert in a record's value; raises BadAlert."""
+    try:
+        record = msgspec.json.decode(value or b"")
+        if not isinstance(record, dict):
+            raise BadAlert("not a JSON object")
+        deadline = record.get("deadline")
+        return Alert(
+            alert_id=_text(record, "alert_id"),
+            kind=_text(record, "kind"),
+            level=_text(record, "level"),
+            ticket=str(record.get("ticket_id") or ""),
+            decided_at=parse_instant(_text(record, "decided_at")),
+            deadline=None if deadline is None else parse_instant(_text(record, "deadline")),
+            record=record,
+        )
+    except BadAlert:
+        raise
+    except (ValueError, RecursionError) as error:  # msgspec's own are ValueErrors
+        raise BadAlert(str(error)) from None
+
+
+def _text(record: Mapping[str, Any], field: str) -> str:
+    value = record.get(field)
+    if not isinstance(value, str) or not value:
+        raise BadAlert(f"{field}: not a text")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An alert for one destination: what is sent at most once."""
+
+    alert: Alert
+    destination: str
+
+    @property
+    def key(self) -> str:
+        """The key of its outcome on `sla-deliveries`, and of its claim."""
+        return f"{self.alert.alert_id}|{self.alert.kind}|{self.destination}"
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """A record of `sla-deliveries`: what came of a message. `at` is RFC 3339, `attempts` counts this process's own."""
+
+    alert_id: str
+    kind: str
+    destination: str
+    state: State
+    at: str
+    attempts: int
+    repeat: bool
+    error: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The same as the message's key."""
+        return f"{self.alert_id}|{self.kind}|{self.destination}"

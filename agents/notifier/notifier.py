@@ -1,0 +1,327 @@
+"""The notifier put together: reads `sla-alerts`, keeps a lane for each destination, commits what is done."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import KafkaError
+
+from agents.engine.connection import reach
+from agents.notifier.claims import ClaimsUnavailable
+from agents.notifier.deliveries import DeliveryLog, Refill
+from agents.notifier.intake import Intake
+from agents.notifier.lane import LIMIT, Lane
+from agents.notifier.metrics import NotifierMetrics
+from agents.notifier.progress import Partition
+from streams.instants import SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from agents.engine.connection import Connection
+    from agents.notifier.backoff import Backoff, Pace
+    from agents.notifier.claims import Claims
+    from agents.notifier.http import Sender
+    from agents.notifier.intake import Routes
+    from agents.topics import Topics
+
+log = logging.getLogger("slawatch.notifier")
+
+# Seconds.
+COMMIT_EVERY = 1.0
+PROBE_EVERY = 5.0
+CATCH_UP_EVERY = 0.2
+RETRY = 1.0
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A destination as the notifier needs it. `timeout`: the longest an attempt takes, in microseconds."""
+
+    name: str
+    sender: Sender
+    timeout: int
+    pace: Pace | None = None
+
+
+class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publishes no types
+    """Runs from `run` to `stop`.
+
+    `group` is the consumer group; `max_age` the age (microseconds since its decision) at which an alert is given
+    up; `clock` gives microseconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        connection: Connection,
+        topics: Topics,
+        group: str,
+        routes: Routes,
+        endpoints: Sequence[Endpoint],
+        claims: Claims,
+        clock: Callable[[], int],
+        max_age: int,
+        session_timeout: int = 10 * SECOND,
+        backoff: Backoff | None = None,
+        lane_limit: int = LIMIT,
+    ) -> None:
+        self.metrics = NotifierMetrics()
+        self._connection = connection
+        self._topics = topics
+        self._claims = claims
+        self._session_timeout = session_timeout
+        self._patience = max((endpoint.timeout for endpoint in endpoints), default=0) / SECOND + RETRY
+        self._group = group
+        self._clients: list[AIOKafkaConsumer | AIOKafkaProducer] = []  # started ones, to be stopped
+        self._consumer: AIOKafkaConsumer  # from `_start` on
+        self._outcomes = DeliveryLog(topics.deliveries, claims)
+        self._refill = Refill(connection.aiokafka(), topics.deliveries, claims, clock)
+        self._filling = asyncio.Lock()
+        self._fills = 0
+        self._unfilled = True
+        lanes = {
+            endpoint.name: Lane(
+                endpoint.name,
+                endpoint.sender,
+                claims=claims,
+                outcomes=self._outcomes,
+                metrics=self.metrics,
+                clock=clock,
+                refill=self._refill_flushed,
+                max_age=max_age,
+                timeout=endpoint.timeout,
+                pace=endpoint.pace,
+                backoff=backoff,
+                limit=lane_limit,
+            )
+            for endpoint in endpoints
+        }
+        self._intake = Intake(routes, lanes, self.metrics)
+        for lane in lanes.values():
+            self.metrics.watch(lane.name, lane.__len__, partial(self._is_behind, lane))
+        self._committed: dict[int, int] = {}
+        self._joined = False
+        self._stopping = asyncio.Event()
+        self._problems: dict[str, str] = {"kafka": "not reached yet", "claims": "not asked yet"}
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """Why it is not ready: what is wrong, by part; empty when it is."""
+        return self._problems if self._joined else {**self._problems, "group": "not joined yet"}
+
+    def stop(self) -> None:
+        """Let `run` finish what is under way, commit, leave the group and return."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Deliver until `stop`. Raises Refused where the topics are missing or Kafka refuses us, and whatever
+        went wrong for good: a supervisor should start it again.
+        """
+        stopping = asyncio.create_task(self._stopping.wait())
+        starting = asyncio.create_task(self._start())
+        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+        lanes: list[asyncio.Task[None]] = []
+        loops: list[asyncio.Task[None]] = []
+        try:
+            if not starting.done():
+                return
+            await starting
+            lanes = [asyncio.create_task(lane.run()) for lane in self._intake.lanes.values()]
+            parts = (self._read(), self._catch_up(), self._probe(), self._commit_often(), self._outcomes.run())
+            loops = [asyncio.create_task(part) for part in parts]
+            await asyncio.wait([stopping, *lanes, *loops], return_when=asyncio.FIRST_COMPLETED)
+            await self._finish(loops[0], lanes)
+        finally:
+            for task in (stopping, starting, *lanes, *loops):
+                task.cancel()
+            await asyncio.gather(stopping, starting, return_exceptions=True)
+            ended = await asyncio.gather(*lanes, *loops, return_exceptions=True)
+            await self._leave()
+        for error in ended:
+            if isinstance(error, Exception):
+                raise error
+
+    async def _start(self) -> None:
+        """Waits for Kafka as long as it takes."""
+        await reach(self._connection)
+        await self._topics.refuse_missing(self._connection, [self._topics.alerts, self._topics.deliveries])
+        kafka = self._connection.aiokafka()
+        producer = AIOKafkaProducer(**kafka, acks="all")
+        self._clients.append(producer)
+        await producer.start()
+        self._outcomes.use(producer)
+        timeout = self._session_timeout // 1000
+        self._consumer = AIOKafkaConsumer(
+            **kafka,
+            group_id=self._group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=timeout,
+            heartbeat_interval_ms=timeout // 3,
+        )
+        self._clients.insert(0, self._consumer)
+        await self._consumer.start()
+        self._consumer.subscribe([self._topics.alerts], listener=self)
+
+    async def _finish(self, reading: asyncio.Task[None], lanes: Sequence[asyncio.Task[None]]) -> None:
+        """No new attempt; those under way end, are recorded and committed, all within a bounded time."""
+        reading.cancel()
+        for lane in self._intake.lanes.values():
+            lane.stop()
+        if lanes:
+            await asyncio.wait(lanes, timeout=self._patience)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._outcomes.drained(), self._patience)
+        await self._commit(self._intake.partitions)
+
+    async def _leave(self) -> None:
+        for client in self._clients:
+            with contextlib.suppress(KafkaError):
+                await client.stop()
+
+    # Reading
+
+    async def _read(self) -> None:
+        while True:
+            batch = await self._consumer.getmany(timeout_ms=500, max_records=500)
+            ours = dict(self._intake.partitions)
+            if self._unfilled:
+                self._unfilled = False
+                await self._fill()
+            for tp, records in batch.items():
+                partition = ours.get(tp.partition)
+                # One lost while the claims were filled is read again by whoever has it now.
+                if partition is not None and partition.live:
+                    self._intake.take(partition, records)
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Before the first message of them is claimed, what others did is read from the deliveries."""
+        self._joined = True
+        self._unfilled = True
+        self._committed.clear()
+        for tp in assigned:
+            self._intake.partitions[tp.partition] = Partition()
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """What is in hand ends first, so that the next owner knows of it."""
+        lost = self._intake.forget(tp.partition for tp in revoked)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*(p.settled() for p in lost.values())), self._patience)
+        await self._commit(lost)
+
+    # Committing
+
+    async def _commit_often(self) -> None:
+        while True:
+            await asyncio.sleep(COMMIT_EVERY)
+            await self._commit(self._intake.partitions)
+
+    async def _commit(self, partitions: Mapping[int, Partition]) -> None:
+        offsets = {
+            number: offset
+            for number, partition in partitions.items()
+            if (offset := partition.committable()) is not None and offset != self._committed.get(number)
+        }
+        if not offsets:
+            return
+        try:
+            await self._consumer.commit({TopicPartition(self._topics.alerts, n): o for n, o in offsets.items()})
+        except KafkaError as error:  # what is not committed is read again and found done
+            log.warning("offsets are not committed now: %s", type(error).__name__)
+        else:
+            self._committed.update(offsets)
+
+    # Filling the claims
+
+    async def _refill_flushed(self) -> None:
+        """For a lane that found the claims flushed: the first to come fills them."""
+        await self._fill(flushed_after=self._fills)
+
+    async def _fill(self, *, flushed_after: int | None = None) -> None:
+        """Returns once the claims know every outcome; waits as long as that takes."""
+        async with self._filling:
+            if flushed_after is not None:
+                if flushed_after != self._fills:
+                    return
+                log.warning("the claims were empty: filling them from %s", self._topics.deliveries)
+                self._refill.forget()
+            while True:
+                try:
+                    count = await self._refill.run()
+                except (ClaimsUnavailable, KafkaError) as error:
+                    log.warning("alerts wait: the claims cannot be filled (%s)", type(error).__name__)
+                    await asyncio.sleep(RETRY)
+                else:
+                    break
+            self._fills += 1
+            self.metrics.refilled.inc(count)
+
+    # Destinations whose queue was full
+
+    def _is_behind(self, lane: Lane) -> bool:
+        return any(lane.name in partition.behind for partition in self._intake.partitions.values())
+
+    async def _catch_up(self) -> None:
+        """Read again what a lane had no room for, once it is half empty."""
+        while True:
+            await asyncio.sleep(CATCH_UP_EVERY)
+            todo = [
+                (number, partition, lane)
+                for number, partition in self._intake.partitions.items()
+                for lane in self._intake.lanes.values()
+                if lane.name in partition.behind and lane.room >= lane.limit // 2
+            ]
+            if not todo:
+                continue
+            consumer = AIOKafkaConsumer(
+                **self._connection.aiokafka(), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
+            )
+            try:
+                await consumer.start()
+                for number, partition, lane in todo:
+                    tp = TopicPartition(self._topics.alerts, number)
+                    await self._read_again(consumer, tp, partition, lane)
+            except KafkaError as error:
+                log.warning("alerts cannot be read again now: %s", type(error).__name__)
+            finally:
+                await consumer.stop()
+
+    async def _read_again(
+        self, consumer: AIOKafkaConsumer, tp: TopicPartition, partition: Partition, lane: Lane
+    ) -> None:
+        consumer.assign([tp])
+        consumer.seek(tp, partition.behind[lane.name])
+        while partition.live and lane.name in partition.behind and lane.room > 0:
+            records = (await consumer.getmany(tp, timeout_ms=500, max_records=lane.room)).get(tp)
+            if records:
+                self._intake.take_again(partition, lane, records)
+            else:
+                self._intake.caught_up(partition, lane, await consumer.position(tp))
+
+    # Health
+
+    async def _probe(self) -> None:
+        """Ask Kafka and the claims now and then whether they are there."""
+        while True:
+            problems = {}
+            try:
+                first = TopicPartition(self._topics.alerts, 0)
+                await asyncio.wait_for(self._consumer.end_offsets([first]), PROBE_EVERY)
+            except (KafkaError, TimeoutError) as error:
+                problems["kafka"] = f"does not answer ({type(error).__name__})"
+            try:
+                await self._claims.ping()
+            except ClaimsUnavailable as error:
+                problems["claims"] = f"cannot be asked ({error})"
+            self._problems = problems
+            self.metrics.kafka_up.set("kafka" not in problems)
+            self.metrics.claims_up.set("claims" not in problems)
+            await asyncio.sleep(PROBE_EVERY if not problems else RETRY)

@@ -1,0 +1,80 @@
+"""How far a partition of `sla-alerts` is done: what may be committed without losing a message."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+if TYPE_CHECKING:
+    from agents.notifier.message import Message
+
+
+class Partition:
+    """A partition while it is ours. Offsets are those of `sla-alerts`.
+
+    Done is a record all of whose messages have a durable outcome. A destination whose queue is full skips records
+    and remembers the first one (`behind`): they are read again once it has room, and nothing from there on is
+    committed before.
+    """
+
+    def __init__(self) -> None:
+        self.live = True
+        self.position: int | None = None  # the next offset to read; None before the first record
+        self.behind: dict[str, int] = {}
+        self._open: dict[int, int] = {}  # offset -> messages without an outcome
+        self._in_hand = 0
+        self._settled = asyncio.Event()
+        self._settled.set()
+
+    def committable(self) -> int | None:
+        """The offset up to which every record is done; None while nothing was read."""
+        if self.position is None:
+            return None
+        return min([self.position, *self._open, *self.behind.values()])
+
+    def opened(self, offset: int) -> None:
+        """A message of this record was taken on."""
+        self._open[offset] = self._open.get(offset, 0) + 1
+
+    def closed(self, offset: int) -> None:
+        """A message of this record has its outcome."""
+        left = self._open[offset] - 1
+        if left:
+            self._open[offset] = left
+        else:
+            del self._open[offset]
+
+    def taken_in_hand(self) -> None:
+        """A message of this partition is being sent or recorded."""
+        self._in_hand += 1
+        self._settled.clear()
+
+    def out_of_hand(self) -> None:
+        """It is so no longer."""
+        self._in_hand -= 1
+        if not self._in_hand:
+            self._settled.set()
+
+    async def settled(self) -> None:
+        """Nothing of this partition is in hand."""
+        await self._settled.wait()
+
+
+@dataclass(eq=False)
+class Job:
+    """A message in a destination's queue, and how it fared so far."""
+
+    message: Message
+    partition: Partition
+    offset: int
+    token: str = field(default_factory=lambda: uuid4().hex)  # holds the claim
+    attempts: int = 0
+    unknown: bool = False  # an attempt of ours may have arrived
+    repeated: bool = False  # some attempt was marked so
+    due: float = 0.0  # not before this, by the event loop's clock
+
+    def done(self) -> None:
+        """It has its outcome."""
+        self.partition.closed(self.offset)

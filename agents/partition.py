@@ -1,0 +1,397 @@
+"""The owner of one partition's tickets: events in, changes to state, ledger, dead letters and alerts out."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from agents.dead_letters import dead_letter
+from agents.engine import Changes, Out
+from streams import alerts, ledger, ticket, windows
+from streams.events import AgentStatusChanged, BadEvent, Reader, TicketEvent, tag_of
+from streams.instants import SECOND, format_duration
+from streams.policies import TARGETS
+from streams.queue import Queue, Standing, standing
+from streams.ticket import Outcome, Ticket
+from streams.windows import MEASURES, Cell, Contribution, Key, Labels, Windows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from agents.dead_letters import Cause
+    from agents.engine import Record, Store
+    from agents.meters import Meters
+    from streams.facts import Fact
+    from streams.policies import Policies
+
+log = logging.getLogger("slawatch.partition")
+
+AGENT = b"\xff"
+"""Begins the key of an agent's status in the table; no ticket id does, for it is no UTF-8."""
+_CELL = b"w"
+_FORGOTTEN = b"f"
+_TICKETS_A_RING = 500
+_NOW = 0
+
+_encode_json = msgspec.json.Encoder().encode
+_encode = msgspec.msgpack.Encoder().encode
+_decode_cell_key = msgspec.msgpack.Decoder(tuple[int, int, Key]).decode
+_decode_cell = msgspec.msgpack.Decoder(Cell).decode
+
+
+class StaffMember(msgspec.Struct, array_like=True, gc=False):
+    """An agent's newest status."""
+
+    key: tuple[int, int, str]
+    status: str
+    team: str | None
+
+
+_decode_member = msgspec.msgpack.Decoder(StaffMember).decode
+
+
+@dataclass(slots=True)
+class Rules:
+    """What partitions judge by; durations in microseconds. `policies` may be replaced while they run."""
+
+    policies: Policies
+    inputs: Mapping[str, type[TicketEvent] | type[AgentStatusChanged]]
+    """By topic: the type of its events."""
+    alerts: str
+    ledger: str
+    dead_letters: str
+    """The topics written to."""
+    grace: int
+    retention: int
+    max_age: int
+    max_ahead: int
+    """0: no limit."""
+
+
+@dataclass(slots=True)
+class _Work:
+    """A ticket while a call changes it, and what it contributed before."""
+
+    ticket: Ticket
+    labels: Labels | None
+    counted: list[Contribution]
+    standing: Standing | None
+    facts: list[Fact] = field(default_factory=list)
+    known: bool = True
+    """Whether the ticket was there before."""
+
+
+class TicketPartition:
+    """Implements the engine's `Partition` for tickets."""
+
+    def __init__(self, number: int, store: Store, rules: Rules, meters: Meters, now: int) -> None:
+        self.number = number
+        self.rules = rules
+        self.windows = Windows(now)
+        self.queue = Queue()
+        self.staff: dict[bytes, StaffMember] = {}
+        self.tickets = 0
+        self.orphans = 0
+        self._store = store
+        self._meters = meters
+        self._now = now
+        self._alarms: list[tuple[int, bytes]] = []
+        self._alarm_of: dict[bytes, int] = {}
+        self._forgotten: dict[bytes, int] = {}
+        self._readers = {topic: (tag_of(event_type), Reader(event_type)) for topic, event_type in rules.inputs.items()}
+        self._load()
+
+    # What the engine calls
+
+    def chunk(self, topic: str, records: Sequence[Record], now: int) -> Changes:
+        """Apply records of one input topic."""
+        self._tick(now)
+        changes = Changes()
+        works: dict[bytes, _Work] = {}
+        outcomes: Counter[Outcome] = Counter()
+        tag, reader = self._readers[topic]
+        unknown = 0
+        latest = now + self.rules.max_ahead if self.rules.max_ahead else None
+        for record in records:
+            try:
+                event = reader.read(record.value)
+            except BadEvent as bad:
+                self._dead_letter(changes, record, "unreadable", bad.reason, bad.field)
+                continue
+            key = record.key
+            if key is None or key != event.key.encode():
+                self._dead_letter(changes, record, "key", _key_reason(key, event), "key")
+                continue
+            if latest is not None and event.at > latest:
+                reason = f"more than {format_duration(self.rules.max_ahead)} ahead of the clock"
+                self._dead_letter(changes, record, "ahead", reason, "occurred_at")
+                continue
+            unknown += event.has_unknown_fields
+            if isinstance(event, AgentStatusChanged):
+                outcomes[self._agent_status(changes, event)] += 1
+                continue
+            outcome = self._event(changes, works, record, key, event)
+            if outcome is not None:
+                outcomes[outcome] += 1
+        for key, work in works.items():
+            work.ticket.received_at = now
+            self._finish(changes, key, work)
+        self._put_cells(changes)
+        for outcome, count in outcomes.items():
+            self._meters.events.labels(tag, outcome.value).inc(count)
+        if unknown:
+            self._meters.unknown_fields.labels(tag).inc(unknown)
+        return changes
+
+    def wake_at(self) -> int | None:
+        """The earliest alarm."""
+        while self._alarms and self._alarm_of.get(self._alarms[0][1]) != self._alarms[0][0]:
+            heappop(self._alarms)
+        return self._alarms[0][0] if self._alarms else None
+
+    def ring(self, read_up_to: int, now: int) -> Changes:
+        """Announce what is due, judge by changed policies, forget what is past the retention."""
+        self._tick(now)
+        changes = Changes()
+        gate = alerts.Gate(read_up_to - self.rules.grace, now, self.rules.grace, self.rules.max_age)
+        for _ in range(_TICKETS_A_RING):
+            due = self.wake_at()
+            if due is None or due > gate.up_to:
+                break
+            _, key = heappop(self._alarms)
+            del self._alarm_of[key]
+            self._ring(changes, key, gate)
+        self._put_cells(changes)
+        return changes
+
+    def close(self) -> None:
+        """Nothing to give back: all of it is derived."""
+
+    # Policies
+
+    def judge_all_anew(self) -> None:
+        """After the policies were replaced: every ticket is due at once, and is judged by `ring`, bounded a call."""
+        self._alarm_of = {key: _NOW for key, _ in self._store.items() if not key.startswith(AGENT)}
+        self._alarms = [(_NOW, key) for key in self._alarm_of]
+        heapify(self._alarms)
+
+    # Reading
+
+    def ticket(self, ticket_id: str) -> Ticket | None:
+        """A ticket as it is kept; None where it is not."""
+        value = self._store.get(ticket_id.encode())
+        return ticket.decode(value) if value is not None else None
+
+    # Inside
+
+    def _tick(self, now: int) -> None:
+        self._now = now
+        self.windows.advance(now)
+
+    def _load(self) -> None:
+        stale = self._store.derived_stale
+        for key, value in self._store.items():
+            if key.startswith(AGENT):
+                self.staff[key] = _decode_member(value)
+                continue
+            kept = ticket.decode(value)
+            work = self._before(kept)
+            if work.labels is None:
+                self.orphans += 1
+            else:
+                if work.standing is not None:
+                    self.queue.add(work.labels, work.standing)
+                for item in work.counted if stale else ():
+                    self.windows.add(work.labels, item)
+            self.tickets += 1
+            self._set_alarm(key, kept)
+        if stale:
+            rebuilt = Changes()
+            self._put_cells(rebuilt)
+            self._store.rebuild_derived({key: cell for key, cell in rebuilt.derived.items() if cell is not None})
+        else:
+            self._load_derived()
+
+    def _load_derived(self) -> None:
+        for key, value in self._store.derived_items():
+            if key.startswith(_CELL):
+                step, slot, cell_key = _decode_cell_key(key[1:])
+                self.windows.load(step, slot, cell_key, _decode_cell(value))
+            elif key.startswith(_FORGOTTEN):
+                self._forgotten[key[1:]] = int(value)
+
+    def _put_cells(self, changes: Changes) -> None:
+        for step, slot, key, cell in self.windows.take_touched():
+            changes.derived[_CELL + _encode((step, slot, key))] = _encode(cell) if cell is not None else None
+
+    def _event(
+        self, changes: Changes, works: dict[bytes, _Work], record: Record, key: bytes, event: TicketEvent
+    ) -> Outcome | None:
+        work = works.get(key)
+        if work is None:
+            value = self._store.get(key)
+            if value is None and key in self._forgotten:
+                self._dead_letter(changes, record, "forgotten", "its ticket was done and is past the retention", "")
+                return None
+            work = self._take(value)
+        fact = event.fact()
+        try:
+            outcome = work.ticket.apply(fact, self.rules.policies)
+        except Exception as error:  # one ticket's fault must not stop the others: a dead letter keeps it
+            log.exception("ticket %s: event %s could not be applied", event.ticket_id, event.event_id)
+            self._dead_letter(changes, record, "error", f"{type(error).__name__}: {error}", "")
+            work.ticket = self._take(self._store.get(key)).ticket
+            for earlier in work.facts:
+                work.ticket.apply(earlier, self.rules.policies)
+            return None
+        if outcome in ticket.REJECTED:
+            self._dead_letter(changes, record, _CAUSES[outcome], _REASONS[outcome], "occurred_at")
+        elif outcome is not Outcome.REPEATED:
+            work.facts.append(fact)
+            works[key] = work
+        return outcome
+
+    def _take(self, value: bytes | None) -> _Work:
+        """The ticket of a stored value, or a new one, judged by the policies in force."""
+        policies = self.rules.policies
+        kept = ticket.decode(value) if value is not None else Ticket(policies.fingerprint)
+        work = self._before(kept)
+        if kept.judged_by != policies.fingerprint:
+            kept.judge_anew(policies)
+            if kept.state is not None and kept.state.done:
+                alerts.correct_silently(kept)
+            self._meters.refolds.inc()
+        return work
+
+    def _before(self, kept: Ticket) -> _Work:
+        state = kept.state
+        if state is None:
+            return _Work(kept, None, [], None, known=kept.count > 0)
+        counted = windows.contributions(state, kept.settled_at, self._horizon())
+        return _Work(kept, windows.labels(state), counted, standing(state, kept.settled_at))
+
+    def _horizon(self) -> int:
+        return self._now - windows.LONGEST - windows.LONGEST_STEP
+
+    def _finish(self, changes: Changes, key: bytes, work: _Work) -> None:
+        """Write a changed ticket, and count the difference it makes."""
+        kept = work.ticket
+        changes.tickets[key] = ticket.encode(kept)
+        after = self._before(kept)
+        if (work.labels, work.counted) != (after.labels, after.counted):
+            self._recount(work, after)
+        if (work.labels, work.standing) != (after.labels, after.standing):
+            self._stand(work, -1)
+            self._stand(after, 1)
+        self.tickets += not work.known
+        self.orphans += (after.labels is None) - (work.known and work.labels is None)
+        record = ledger.encode(key.decode(), kept)
+        if record is not None:
+            changes.records.append(Out(self.rules.ledger, key, record))
+            if after.standing is None:
+                changes.cold.add(key)
+        self._set_alarm(key, kept)
+
+    def _stand(self, work: _Work, n: int) -> None:
+        if work.standing is not None and work.labels is not None:
+            self.queue.add(work.labels, work.standing, n)
+
+    def _recount(self, before: _Work, after: _Work) -> None:
+        old, new = Counter(before.counted), Counter(after.counted)
+        if before.labels == after.labels:
+            old, new = old - new, new - old
+        self._count(before.labels, old, -1)
+        self._count(after.labels, new, 1)
+
+    def _count(self, where: Labels | None, items: Counter[Contribution], sign: int) -> None:
+        if where is None:
+            return
+        meter = self._meters.verdicts if sign > 0 else self._meters.retracted
+        for item, n in items.items():
+            self.windows.add(where, item, sign * n)
+            if item.measure < len(TARGETS):
+                meter.labels(MEASURES[item.measure], "met" if item.met else "breached").inc(n)
+
+    def _set_alarm(self, key: bytes, kept: Ticket) -> None:
+        alarm = self._next_alarm(kept)
+        if alarm is not None and self._alarm_of.get(key) != alarm:
+            self._alarm_of[key] = alarm
+            heappush(self._alarms, (alarm, key))
+        elif alarm is None:
+            self._alarm_of.pop(key, None)
+
+    def _next_alarm(self, kept: Ticket) -> int | None:
+        if kept.judged_by != self.rules.policies.fingerprint:
+            return _NOW
+        announcing = alerts.next_alarm(kept, self.rules.policies, self._now - self.rules.max_age)
+        if kept.state is not None and not kept.state.done:
+            return announcing
+        forgetting = self._forget_at(kept)
+        return forgetting if announcing is None else min(announcing, forgetting)
+
+    def _forget_at(self, kept: Ticket) -> int:
+        """Counted from the last event's arrival too: a history read in for the first time is not forgotten at once."""
+        done_at = kept.state.done_at if kept.state is not None else None
+        return max(done_at or 0, kept.received_at) + self.rules.retention
+
+    def _ring(self, changes: Changes, key: bytes, gate: alerts.Gate) -> None:
+        work = self._take(self._store.get(key))
+        kept = work.ticket
+        over = kept.state is None or kept.state.done
+        if over and self._forget_at(kept) <= gate.up_to:
+            self._forget(changes, key, work)
+            return
+        ticket_id = key.decode()
+        for due, alert in alerts.ring(ticket_id, kept, self.rules.policies, gate):
+            if alert.kind == "raised" and not alert.late:
+                self._meters.lateness.observe(max(0, gate.now - due.at - gate.grace) / SECOND)
+            changes.alerts.append(Out(self.rules.alerts, key, _encode_json(alert)))
+            self._meters.alerts.labels(alert.target, alert.level, alert.kind).inc()
+        self._finish(changes, key, work)
+
+    def _forget(self, changes: Changes, key: bytes, work: _Work) -> None:
+        self._stand(work, -1)
+        changes.tickets[key] = None
+        changes.derived[_FORGOTTEN + key] = b"%d" % self._now
+        self._forgotten[key] = self._now
+        self._alarm_of.pop(key, None)
+        self.tickets -= 1
+        self.orphans -= work.labels is None
+        self._meters.forgotten.inc()
+        for old, at in list(islice(self._forgotten.items(), 2)):  # the oldest first: two out for each one in
+            if at + self.rules.retention < self._now:
+                del self._forgotten[old]
+                changes.derived[_FORGOTTEN + old] = None
+
+    def _agent_status(self, changes: Changes, event: AgentStatusChanged) -> Outcome:
+        key = AGENT + event.agent_id.encode()
+        held = self.staff.get(key)
+        order = (event.at, event.seq or 0, event.event_id)
+        if held is not None and order <= held.key:
+            return Outcome.REPEATED
+        team = event.team if event.team is not None or held is None else held.team
+        self.staff[key] = StaffMember(order, event.status, team)
+        changes.tickets[key] = _encode(self.staff[key])
+        return Outcome.APPLIED
+
+    def _dead_letter(self, changes: Changes, record: Record, cause: Cause, reason: str, at_field: str) -> None:
+        changes.records.append(dead_letter(self.rules.dead_letters, record, cause, reason, at_field, self._now))
+        self._meters.dead_letters.labels(cause).inc()
+
+
+def _key_reason(key: bytes | None, event: TicketEvent | AgentStatusChanged) -> str:
+    name = "agent_id" if isinstance(event, AgentStatusChanged) else "ticket_id"
+    return f"no key (it must be the {name})" if key is None else f"key {key[:64]!r} is not the {name} {event.key!r}"
+
+
+_CAUSES: dict[Outcome, Cause] = {Outcome.TOO_OLD: "too_old", Outcome.ORPHANED_TOO_MANY: "orphaned_too_many"}
+_REASONS = {
+    Outcome.TOO_OLD: "older than what is kept in full of its ticket",
+    Outcome.ORPHANED_TOO_MANY: f"its ticket was never created, and {ticket.AT_MOST} events of it wait already",
+}

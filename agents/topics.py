@@ -1,0 +1,197 @@
+"""Every topic, once: its name, its key, what it means and how Kafka keeps it; creates them and finds what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from aiokafka.admin import NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from agents.engine.connection import admin_client, partition_counts
+from agents.errors import Refused
+from streams.events import TOPIC_OF
+from streams.instants import DAY, HOUR, format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from agents.engine.connection import Connection
+
+LARGEST_RECORD = 8 << 20  # bytes: a ticket holds up to 256 events
+SEVERAL = 3  # replicas where there is more than one broker
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic. `retention` is in microseconds; None for a compacted topic, which keeps the last record of a key."""
+
+    name: str
+    key: str
+    meaning: str
+    retention: int | None
+    append_time: bool = False  # the broker stamps the records
+    more: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def cleanup(self) -> str:
+        """Kafka's cleanup.policy."""
+        return "compact" if self.retention is None else "delete"
+
+    def configuration(self, replication: int) -> dict[str, str]:
+        """What it is created with. All replicas but one have a record before it is acknowledged."""
+        configuration = {"cleanup.policy": self.cleanup, "min.insync.replicas": str(max(1, replication - 1))}
+        if self.retention is not None:
+            configuration["retention.ms"] = str(self.retention // 1000)
+        if self.append_time:
+            configuration["message.timestamp.type"] = "LogAppendTime"
+        return configuration | dict(self.more)
+
+
+_REMEDY = (
+    "`slawatch topics create` creates what is missing and leaves alone what is there. All topics need the same "
+    "number of partitions (SLAWATCH_PARTITIONS): a ticket's records must meet in one, and raising the number later "
+    "splits their history."
+)
+_COMPACTED = {"max.message.bytes": str(LARGEST_RECORD), "segment.bytes": str(64 << 20)}
+
+
+class Topics:
+    """The topics of one installation: `prefix` is put before each name, `app` names the worker's own."""
+
+    def __init__(self, prefix: str = "", app: str = "slawatch") -> None:
+        self._prefix = prefix
+        self.inputs = tuple(self.name(base) for base in TOPIC_OF.values())
+        self.alerts = self.name("sla-alerts")
+        self.ledger = self.name("ticket-ledger")
+        self.dead_letters = self.name("dead-letters")
+        self.deliveries = self.name("sla-deliveries")
+        self.changelog = self.name(f"{app}-tickets-changelog")
+        self.heartbeats = self.name("worker-heartbeats")
+        self.all = (
+            *(
+                Topic(
+                    self.name(base),
+                    key="agent_id" if base == "agent-status-changed" else "ticket_id",
+                    meaning=f"input: events of type {kind}",
+                    retention=7 * DAY,
+                )
+                for kind, base in TOPIC_OF.items()
+            ),
+            Topic(
+                self.alerts, "ticket_id", "breaches, warnings, escalations and corrections", 7 * DAY, append_time=True
+            ),
+            Topic(self.ledger, "ticket_id", "each ticket's clocks and verdicts, for reports", None, more=_COMPACTED),
+            Topic(self.dead_letters, "as it came", "records that could not be read, with the reason", 30 * DAY),
+            Topic(self.deliveries, "alert_id|kind|destination", "what became of each message to a chat", None),
+            Topic(
+                self.changelog,
+                "ticket_id",
+                "the state of each ticket; a worker recovers from it",
+                None,
+                more=_COMPACTED,
+            ),
+            Topic(self.heartbeats, "none", "workers' signs of life, and their clock check", HOUR, append_time=True),
+        )
+
+    def name(self, base: str) -> str:
+        """The full name of a topic."""
+        return self._prefix + base
+
+    async def create(self, connection: Connection, partitions: int, replication: int | None) -> list[str]:
+        """Creates what is not there and returns its names; what is there stays as it is.
+
+        `replication` None: 1 for a single broker, else 3. Raises Refused where a broker refuses, KafkaError.
+        """
+        async with admin_client(connection) as admin:
+            brokers = len((await admin.describe_cluster())["brokers"])
+            copies = replication or (1 if brokers == 1 else SEVERAL)
+            there = await partition_counts(connection, [topic.name for topic in self.all])
+            wanted = [topic for topic in self.all if not there[topic.name]]
+            if not wanted:
+                return []
+            answer = await admin.create_topics(
+                [
+                    NewTopic(topic.name, partitions, copies, topic_configs=topic.configuration(copies))
+                    for topic in wanted
+                ]
+            )
+        created, refused = [], []
+        for name, code, reason in answer.topic_errors:
+            error = for_code(code)
+            if error is TopicAlreadyExistsError:
+                continue
+            if code:
+                refused.append(f"topic {name} could not be created: {reason or error.__name__}")
+            else:
+                created.append(name)
+        if refused:
+            raise Refused("\n".join(refused))
+        return created
+
+    async def problems(self, connection: Connection, partitions: int, replication: int | None) -> list[str]:
+        """Every way in which the topics are not as they must be; raises KafkaError."""
+        names = [topic.name for topic in self.all]
+        async with admin_client(connection) as admin:
+            brokers = len((await admin.describe_cluster())["brokers"])
+            described = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics(names)}
+            there = [name for name in names if described[name]]
+            resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in there]
+            answers = await admin.describe_configs(resources) if resources else []
+        configurations = {
+            resource["resource_name"]: {
+                entry["config_names"]: entry["config_value"] for entry in resource["config_entries"]
+            }
+            for answer in answers
+            for resource in answer.to_object()["resources"]
+        }
+        problems = []
+        if replication is not None and replication > brokers:
+            problems.append(f"{replication} replicas are configured, and there are {brokers} brokers")
+        for topic in self.all:
+            state = described[topic.name]
+            if not state:
+                problems.append(f"topic {topic.name} does not exist")
+            else:
+                wrong = _wrong(topic, state, configurations[topic.name], partitions, replication)
+                problems += [f"topic {topic.name} {what}" for what in wrong]
+        return problems
+
+    async def refuse_problems(self, connection: Connection, partitions: int, replication: int | None) -> None:
+        """Raises Refused, with a line for each problem and what to do; raises KafkaError."""
+        problems = await self.problems(connection, partitions, replication)
+        if problems:
+            raise Refused("\n".join([*problems, _REMEDY]))
+
+    async def refuse_missing(self, connection: Connection, names: Iterable[str]) -> None:
+        """Raises Refused where one of the topics is not there; raises KafkaError."""
+        counts = await partition_counts(connection, names)
+        missing = [name for name, count in counts.items() if not count]
+        if missing:
+            raise Refused(f"no such topic: {', '.join(missing)} (`slawatch topics create` creates them)")
+
+
+def _wrong(
+    topic: Topic,
+    state: list[dict[str, Any]],
+    configuration: Mapping[str, str],
+    partitions: int,
+    replication: int | None,
+) -> Iterable[str]:
+    if len(state) != partitions:
+        yield f"has {len(state)} partitions, not {partitions}"
+    policy = configuration["cleanup.policy"]
+    if policy != topic.cleanup:
+        yield f"has cleanup.policy={policy}, it must be {topic.cleanup}"
+    if topic.append_time and configuration["message.timestamp.type"] != "LogAppendTime":
+        yield "has message.timestamp.type=CreateTime, it must be LogAppendTime"
+    replicas = min(len(partition["replicas"]) for partition in state)
+    needed = int(configuration["min.insync.replicas"])
+    if needed > replicas:
+        yield f"has {replicas} replicas and min.insync.replicas={needed}: nothing can be written to it"
+    elif replication is not None and replicas < replication:
+        yield f"has {replicas} replicas, {replication} are configured"
+    if topic.retention is not None and 0 <= int(configuration["retention.ms"]) < topic.retention // 2000:
+        kept = format_duration(int(configuration["retention.ms"]) * 1000)
+        yield f"keeps records for {kept} only, at least half of {format_duration(topic.retention)} is needed"

@@ -1,0 +1,64 @@
+"""What a process serves over HTTP: `/metrics`, `/healthz` (it runs), `/readyz` (it does its job)."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.core import Metric
+
+
+class _Collected(Collector):
+    """Families that were collected already."""
+
+    def __init__(self, families: Sequence[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+@asynccontextmanager
+async def serving(
+    host: str,
+    port: int,
+    registry: CollectorRegistry,
+    problems: Callable[[], Mapping[str, str]],
+    more: Sequence[web.RouteDef] = (),
+) -> AsyncIterator[int]:
+    """Serve while inside; gives the port, which the system chooses where it is 0. Raises OSError where it is taken.
+
+    `problems`: why the process is not ready, by name; none: it is.
+    """
+
+    async def metrics(_: web.Request) -> web.Response:
+        families = list(registry.collect())  # on the loop, where nothing changes meanwhile; written as text off it
+        text = await asyncio.to_thread(generate_latest, _Collected(families))
+        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def readyz(_: web.Request) -> web.Response:
+        found = dict(problems())
+        return web.json_response({"ready": not found, "problems": found}, status=503 if found else 200)
+
+    app = web.Application()
+    app.add_routes([web.get("/metrics", metrics), web.get("/healthz", healthz), web.get("/readyz", readyz), *more])
+    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()

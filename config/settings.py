@@ -1,0 +1,316 @@
+"""How this installation runs: every setting, read from environment variables named `SLAWATCH_*`.
+
+Durations are integer microseconds in the program and texts such as `10s`, `1h30m`, `30d` in the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from config.errors import ConfigError, Problem, near_miss, shown
+from config.secret import read_secret
+from streams.instants import DAY, HOUR, MINUTE, SECOND, format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "SLAWATCH_"
+SECRETS = ("redis", "kafka_password")
+"""Settings that may also be given as `SLAWATCH_NAME_FILE`, a file that holds the value; never shown."""
+
+LONGEST_WINDOW = 7 * DAY
+"""The longest rolling window: what is kept of a ticket must outlast it."""
+
+_LONGEST = 3650 * DAY
+_TOO_LONG = "too long: write 3650d or less"
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
+_PORT = re.compile(r"[0-9]{1,5}")
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """Host and port of `127.0.0.1:9464` or `[::1]:9464`; raises ValueError with the remedy."""
+    host, colon, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not colon or not host or not _PORT.fullmatch(port) or int(port) > 65535 or (":" in host) != bracketed:
+        raise ValueError(f"not host:port: {shown(text)} (write 127.0.0.1:9464, 0.0.0.0:9464 or [::1]:9464)")
+    if re.search(r"[\s/@,]", host):
+        raise ValueError(f"not a host: {shown(host)} (a name or an address, with neither scheme nor path)")
+    return host.strip("[]"), int(port)
+
+
+def _duration(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return 0 if value == "0" else parse_duration(value, days=True)
+    except OverflowError:
+        raise ValueError(_TOO_LONG) from None
+
+
+def _bounded(duration: int) -> int:
+    if duration > _LONGEST:
+        raise ValueError(_TOO_LONG)
+    return duration
+
+
+def _address(text: str) -> str:
+    split_address(text)
+    return text
+
+
+def _bootstrap(text: str) -> str:
+    servers = [server.strip() for server in text.split(",") if server.strip()]
+    if not servers:
+        raise ValueError("names no server (write host:port, several separated by commas)")
+    for server in servers:
+        if split_address(server)[1] == 0:
+            raise ValueError(f"port 0 is none: {shown(server)} (Kafka's usual port is 9092)")
+    return ",".join(servers)
+
+
+def _redis_url(text: str) -> str:
+    if not text:
+        return text
+    remedy = "write redis://host:6379/0, rediss://... for TLS, or unix:///path"
+    try:
+        scheme, host = urlsplit(text).scheme, urlsplit(text).hostname
+        usable = urlsplit(text).port != 0 and (scheme == "unix" or (scheme in ("redis", "rediss") and host))
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(f"not a Redis URL ({remedy})")
+    return text
+
+
+def _name(text: str) -> str:
+    if text and not _NAME.fullmatch(text):
+        raise ValueError(f"not usable in topic names: {shown(text)} (letters, digits, '.', '_', '-'; at most 80)")
+    return text
+
+
+def _retention(duration: int) -> int:
+    if duration < LONGEST_WINDOW:
+        raise ValueError("shorter than the longest window: write 7d or more")
+    return duration
+
+
+Duration = Annotated[int, BeforeValidator(_duration), Field(ge=0), AfterValidator(_bounded)]
+LongerThanZero = Annotated[int, BeforeValidator(_duration), Field(gt=0), AfterValidator(_bounded)]
+Address = Annotated[str, AfterValidator(_address)]
+Name = Annotated[str, AfterValidator(_name)]
+
+
+class Settings(BaseSettings):
+    """All settings. Build it with `load_settings`; tests may call it, durations as microseconds or texts."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
+
+    kafka: Annotated[str, AfterValidator(_bootstrap)] | None = Field(
+        default=None, description="Kafka's bootstrap servers, host:port, several separated by commas"
+    )
+    redis: Annotated[str, AfterValidator(_redis_url)] = Field(
+        default="", description="Redis URL; empty: claims are kept in the process, with one notifier only", repr=False
+    )
+    policies: Path | None = Field(default=None, description="policy file; none: the shipped defaults")
+    routing: Path | None = Field(default=None, description="routing file of the notifier: which alert goes where")
+    app: Annotated[Name, Field(min_length=1)] = Field(
+        default="slawatch",
+        description="consumer group, and prefix of the tables, their changelogs and the Redis keys",
+    )
+    topic_prefix: Name = Field(default="", description="prefix of every topic's name")
+    partitions: int = Field(default=12, ge=1, le=10_000, description="partitions of every topic")
+    replication: int | None = Field(
+        default=None, ge=1, le=100, description="replicas of every topic; none: 1 for a single broker, else 3"
+    )
+    data_dir: Path = Field(
+        default_factory=lambda: Path.home() / ".local/state/slawatch",
+        description="where the worker keeps its RocksDB state",
+    )
+    session_timeout: LongerThanZero = Field(
+        default=10 * SECOND, description="silence after which Kafka gives a process's partitions to another"
+    )
+    grace: Duration = Field(
+        default=1 * SECOND, description="how long after a deadline its alarm still waits for an answer under way"
+    )
+    retention: Annotated[Duration, AfterValidator(_retention)] = Field(
+        default=30 * DAY, description="how long a done ticket is kept in the worker; at least 7d, the longest window"
+    )
+    max_ahead: Duration = Field(
+        default=10 * MINUTE, description="how far ahead of the clock an event's instant may be; 0: no limit"
+    )
+    alert_max_age: Duration = Field(
+        default=24 * HOUR, description="a breach whose deadline is older than this is recorded and not announced"
+    )
+    input_stall: LongerThanZero = Field(
+        default=60 * SECOND,
+        description="how long the input may stall before operations are told that the monitor is blind",
+    )
+    metrics_listen: Address = Field(default="127.0.0.1:9464", description="where the worker serves /metrics and health")
+    notifier_listen: Address = Field(
+        default="127.0.0.1:9465", description="where the notifier serves /metrics and health"
+    )
+    board_listen: Address = Field(default="127.0.0.1:8080", description="where the board serves people")
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="how to speak to Kafka: PLAINTEXT, SSL or SASL_SSL"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="PLAIN", description="for SASL_SSL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
+    )
+    kafka_username: str | None = Field(default=None, description="for SASL_SSL: user name")
+    kafka_password: SecretStr | None = Field(default=None, description="for SASL_SSL: password")
+    kafka_ca_file: Path | None = Field(
+        default=None, description="certificates that Kafka's own is checked with (PEM); none: the system's"
+    )
+    kafka_cert_file: Path | None = Field(default=None, description="client certificate shown to Kafka (PEM)")
+    kafka_key_file: Path | None = Field(default=None, description="key of the client certificate (PEM)")
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="log lines for people (text) or machines (json)"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The constructor's arguments alone: `load_settings` is given the environment."""
+        return (init_settings,)
+
+
+class SettingLine(NamedTuple):
+    """One setting as it is shown to people; `value` is masked where it is a secret."""
+
+    name: str
+    variable: str
+    meaning: str
+    value: str
+    origin: str
+
+
+class _Environment(EnvSettingsSource):
+    """Reads the mapping it is given instead of the process's environment."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        super().__init__(Settings)
+        self.env_vars = {name.lower(): value for name, value in environ.items() if value}
+
+
+def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings in these environment variables; raises ConfigError naming every variable that is wrong."""
+    values, origins, problems = _gather(environ)
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        problems += [_problem(detail, origins) for detail in error.errors()]
+        raise ConfigError(problems) from None
+    problems += _contradictions(settings)
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def describe_settings(environ: Mapping[str, str] = os.environ) -> list[SettingLine]:
+    """Every setting with its meaning, the value in force and where it comes from; raises ConfigError."""
+    settings = load_settings(environ)
+    origins = _gather(environ)[1]
+    return [
+        SettingLine(
+            name=name,
+            variable=variable(name),
+            meaning=field.description or "",
+            value=_written(name, getattr(settings, name)),
+            origin=origins.get(name, "default"),
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Variables named like a setting that are none, each with its near miss if it has one."""
+    names = [*Settings.model_fields, *(f"{name}_file" for name in SECRETS)]
+    known = [name.upper() for name in names]
+    given = sorted(name.upper().removeprefix(PREFIX) for name in environ if name.upper().startswith(PREFIX))
+    return [PREFIX + name + near_miss(name, known) for name in given if name not in known]
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting: `grace` is `SLAWATCH_GRACE`."""
+    return PREFIX + name.upper()
+
+
+def _gather(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str], list[Problem]]:
+    """Values as they are written, where each comes from, and what is wrong with the secrets' files."""
+    values = _Environment(environ)()
+    origins = {name: variable(name) for name in values}
+    problems = []
+    for name in SECRETS:
+        try:
+            secret = read_secret(environ, variable(name))
+        except ValueError as error:
+            problems.append(_of(f"{variable(name)}_FILE", str(error)))
+            continue
+        if secret is not None and name not in values:
+            values[name] = secret
+            origins[name] = f"{variable(name)}_FILE"
+    if "data_dir" not in values and environ.get("XDG_STATE_HOME"):
+        values["data_dir"] = Path(environ["XDG_STATE_HOME"]) / "slawatch"
+        origins["data_dir"] = "XDG_STATE_HOME"
+    return values, origins, problems
+
+
+def _of(name: str, reason: str) -> Problem:
+    return Problem("environment", None, name, reason)
+
+
+def _problem(detail: Any, origins: Mapping[str, str]) -> Problem:
+    """What pydantic found, in one line; a secret's value is not repeated."""
+    name, message = str(detail["loc"][0]), str(detail["msg"])
+    reason = (
+        str(detail.get("ctx", {}).get("error", ""))
+        or f"{message[0].lower()}{message[1:]}, not {shown(str(detail['input']))}"
+    )
+    return _of(origins.get(name, variable(name)), reason)
+
+
+def _contradictions(settings: Settings) -> list[Problem]:
+    problems = []
+    sasl = settings.kafka_security == "SASL_SSL"
+    for name in ("kafka_username", "kafka_password"):
+        if sasl and getattr(settings, name) is None:
+            problems.append(_of(variable(name), "missing: SASL_SSL needs a user name and a password"))
+        if not sasl and getattr(settings, name) is not None:
+            problems.append(_of(variable(name), "would not be used: set SLAWATCH_KAFKA_SECURITY=SASL_SSL"))
+    if (settings.kafka_cert_file is None) != (settings.kafka_key_file is None):
+        missing = "kafka_cert_file" if settings.kafka_cert_file is None else "kafka_key_file"
+        problems.append(_of(variable(missing), "missing: a client certificate and its key go together"))
+    for name in ("kafka_ca_file", "kafka_cert_file", "kafka_key_file"):
+        file = getattr(settings, name)
+        if file is not None and settings.kafka_security == "PLAINTEXT":
+            problems.append(_of(variable(name), "would not be used: set SLAWATCH_KAFKA_SECURITY=SSL or SASL_SSL"))
+        elif file is not None and not file.is_file():
+            problems.append(_of(variable(name), f"there is no file {shown(str(file))}"))
+    return problems
+
+
+_DURATIONS = ("session_timeout", "grace", "retention", "max_ahead", "alert_max_age", "input_stall")
+
+
+def _written(name: str, value: Any) -> str:
+    """A value in the form in which it is set; a secret masked, a URL's password too."""
+    if value is None:
+        return ""
+    if name in _DURATIONS:
+        return format_duration(value)
+    if name == "redis":
+        return re.sub(r"(?<=://)[^/@]*@", "***@", value)
+    return "***" if isinstance(value, SecretStr) else str(value)

@@ -1,0 +1,178 @@
+"""Which records may be committed, and what happens to those a full queue has no room for."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from notices import Clock, MemoryLog, Scripted, alert_record
+
+from agents.notifier.claims import MemoryClaims
+from agents.notifier.http import Outcome, Result
+from agents.notifier.intake import Intake
+from agents.notifier.lane import Lane
+from agents.notifier.metrics import NotifierMetrics
+from agents.notifier.progress import Job, Partition
+from streams.instants import HOUR, SECOND
+
+
+@dataclass(frozen=True)
+class Record:
+    offset: int
+    value: bytes | None
+
+
+class ByTeam:
+    """Each team's alerts go to the destinations in its name: `a+b` to a and b."""
+
+    def route(self, alert: Mapping[str, Any], now: int) -> Sequence[str]:
+        return str(alert["team"]).split("+") if alert["team"] else []
+
+
+def record(offset: int, team: str) -> Record:
+    return Record(offset, msgspec.json.encode(alert_record(offset, team=team)))
+
+
+class Held(Lane):
+    """A lane that never runs; its queue is looked at, and its messages are finished by hand."""
+
+    def __init__(self, name: str, limit: int) -> None:
+        clock = Clock()
+        claims = MemoryClaims(clock)
+        super().__init__(
+            name,
+            Scripted([Result(Outcome.SENT)]),
+            claims=claims,
+            outcomes=MemoryLog(claims),
+            metrics=NotifierMetrics(),
+            clock=clock,
+            refill=claims.filled,
+            max_age=HOUR,
+            timeout=SECOND,
+            limit=limit,
+        )
+        self.jobs: list[Job] = []
+
+    def put(self, job: Job) -> None:
+        super().put(job)
+        self.jobs.append(job)
+
+    def finish(self, job: Job) -> None:
+        self._remove(job)
+        self.jobs.remove(job)
+        job.done()
+
+    def offsets(self) -> list[int]:
+        return [job.offset for job in self.jobs]
+
+
+def intake(**limits: int) -> tuple[Intake, Partition, dict[str, Held]]:
+    lanes = {name: Held(name, limit) for name, limit in limits.items()}
+    house = Intake(ByTeam(), lanes, NotifierMetrics())
+    house.partitions[0] = Partition()
+    return house, house.partitions[0], lanes
+
+
+def test_only_what_is_done_up_to_the_first_that_is_not_may_be_committed() -> None:
+    house, partition, lanes = intake(a=10, b=10)
+    assert partition.committable() is None
+    house.take(partition, [record(5, "a+b"), record(6, "b"), record(7, "a")])
+    a, b = lanes["a"], lanes["b"]
+    assert partition.committable() == 5
+    a.finish(a.jobs[0])
+    assert partition.committable() == 5
+    b.finish(b.jobs[1])
+    assert partition.committable() == 5
+    b.finish(b.jobs[0])
+    assert partition.committable() == 7
+    a.finish(a.jobs[0])
+    assert partition.committable() == 8
+
+
+def test_bad_and_unrouted_records_are_counted_and_passed_over() -> None:
+    house, partition, _ = intake(a=10)
+    house.take(partition, [Record(1, b"{"), Record(2, None), record(3, "")])
+    assert partition.committable() == 4
+    rendered = house._metrics.render()
+    assert b"sla_notifier_bad_alerts_total 2.0" in rendered
+    assert b"sla_notifier_unrouted_alerts_total 1.0" in rendered
+
+
+def test_a_full_queue_keeps_its_records_in_kafka_and_holds_back_no_other() -> None:
+    house, partition, lanes = intake(full=2, free=100)
+    records = [record(offset, "full+free") for offset in range(10)]
+    house.take(partition, records)
+    full, free = lanes["full"], lanes["free"]
+    assert (full.offsets(), free.offsets()) == ([0, 1], list(range(10)))
+    assert partition.behind == {"full": 2}
+    for job in list(free.jobs):
+        free.finish(job)
+    assert partition.committable() == 0
+    for job in list(full.jobs):
+        full.finish(job)
+    assert partition.committable() == 2
+
+    house.take_again(partition, full, records[2:6])
+    assert full.offsets() == [2, 3]
+    assert free.offsets() == []
+    assert partition.behind == {"full": 4}
+    for job in list(full.jobs):
+        full.finish(job)
+    house.take(partition, [record(10, "full")])  # new ones queue up behind, in Kafka
+    assert full.offsets() == []
+    house.take_again(partition, full, records[4:6])
+    for job in list(full.jobs):
+        full.finish(job)
+    house.take_again(partition, full, [record(6, "free"), record(10, "full"), record(11, "full")])
+    assert full.offsets() == [10]
+    assert partition.behind == {}
+    full.finish(full.jobs[0])
+    assert partition.committable() == 11
+
+
+def test_whatever_the_order_of_finishing_nothing_undone_is_committed(seed: int) -> None:
+    rng = random.Random(seed)
+    house, partition, lanes = intake(a=3, b=7)
+    everything = [record(offset, rng.choice(["a", "b", "a+b", ""])) for offset in range(300)]
+    wanted = {(name, r.offset) for r in everything for name in ByTeam().route(msgspec.json.decode(r.value or b""), 0)}
+    done: set[tuple[str, int]] = set()
+    taken = 0
+    while taken < len(everything) or partition.behind or any(lane.jobs for lane in lanes.values()):
+        step = rng.random()
+        name = rng.choice(["a", "b"])
+        lane = lanes[name]
+        if step < 0.2 and taken < len(everything):
+            house.take(partition, everything[taken : taken + 5])
+            taken += 5
+        elif step < 0.8 and lane.jobs:
+            job = rng.choice(lane.jobs)
+            lane.finish(job)
+            assert (name, job.offset) not in done
+            done.add((name, job.offset))
+        elif name in partition.behind and lane.room:
+            start = partition.behind[name]
+            house.take_again(partition, lane, everything[start : start + rng.randint(1, 4)])
+        committable = partition.committable() or 0
+        assert all((lane, offset) in done for lane, offset in wanted if offset < committable)
+        assert all(len(lane) <= lane.limit for lane in lanes.values())
+    assert done == wanted
+    assert partition.committable() == len(everything)
+
+
+def test_a_lost_partition_takes_its_messages_out_of_the_queues() -> None:
+    house, partition, lanes = intake(a=10)
+    house.partitions[1] = other = Partition()
+    house.take(partition, [record(1, "a")])
+    house.take(other, [record(2, "a")])
+    lost = house.forget([0, 5])
+    assert lost == {0: partition}
+    assert not partition.live
+    assert len(lanes["a"]) == 1
+    assert partition.committable() == 1
+
+
+def test_a_messages_key_names_alert_kind_and_destination() -> None:
+    house, partition, lanes = intake(a=10)
+    house.take(partition, [record(1, "a")])
+    assert lanes["a"].jobs[0].message.key == f"{alert_record(1)['alert_id']}|raised|a"

@@ -1,0 +1,290 @@
+"""One destination: what is sent, put off, given up and repeated, in which order, and what is recorded of it."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from fake_chat import FakeChat, answers, drops, hangs
+from notices import QUICK, START, Clock, Scripted, alert_record, message, running_lane
+from waiting import eventually
+
+from agents.notifier.backoff import Backoff, Pace
+from agents.notifier.claims import Claim, ClaimsUnavailable, MemoryClaims
+from agents.notifier.http import Outcome, Result, open_session
+from agents.notifier.message import Message
+from agents.notifier.webhook import WebhookSender
+from streams.instants import HOUR, MINUTE, SECOND
+
+SENT, REFUSED = Result(Outcome.SENT), Result(Outcome.REFUSED, "HTTP 404")
+FAILED, UNKNOWN = Result(Outcome.FAILED, "HTTP 500"), Result(Outcome.UNKNOWN, "no answer in time")
+
+
+def alert_id(number: int = 1) -> str:
+    return str(alert_record(number)["alert_id"])
+
+
+async def test_a_message_is_sent_once_and_recorded() -> None:
+    sender = Scripted([SENT])
+    async with running_lane(sender) as rig:
+        rig.put(message(), offset=7)
+        rig.partition.position = 8
+        await eventually(lambda: rig.partition.committable() == 8)
+        rig.put(message(), offset=8)  # the record read again
+        rig.partition.position = 9
+        await eventually(lambda: rig.partition.committable() == 9)
+    assert sender.sent == [("T-1", False)]
+    assert rig.outcomes.ends() == [(alert_id(), "sent", False)]
+    assert rig.counted("sent") == 1
+    assert b'sla_notifier_deadline_to_chat_seconds_sum{destination="desk"} 120.0' in rig.metrics.render()
+
+
+async def test_a_definite_failure_is_tried_again_and_not_marked() -> None:
+    sender = Scripted([FAILED, FAILED, SENT])
+    async with running_lane(sender) as rig:
+        rig.put(message())
+        await eventually(rig.outcomes.ends)
+    assert sender.sent == [("T-1", False)] * 3
+    assert rig.outcomes.ends() == [(alert_id(), "sent", False)]
+    assert rig.outcomes.deliveries[-1].attempts == 3
+    assert (rig.counted("retried"), rig.counted("repeated")) == (2, 0)
+
+
+async def test_after_an_unknown_result_every_further_attempt_is_marked_and_counted() -> None:
+    sender = Scripted([FAILED, UNKNOWN, FAILED, SENT])
+    async with running_lane(sender) as rig:
+        rig.put(message())
+        await eventually(lambda: len(rig.outcomes.ends()) == 2)
+    assert sender.sent == [("T-1", False), ("T-1", False), ("T-1", True), ("T-1", True)]
+    assert rig.outcomes.ends() == [(alert_id(), "ambiguous", False), (alert_id(), "sent", True)]
+    assert (rig.counted("ambiguous"), rig.counted("repeated"), rig.counted("sent")) == (1, 2, 1)
+
+
+async def test_what_is_refused_for_good_is_recorded_and_the_next_one_sent() -> None:
+    sender = Scripted([REFUSED, SENT])
+    async with running_lane(sender) as rig:
+        rig.put(message(1))
+        rig.put(message(2))
+        await eventually(lambda: len(rig.outcomes.ends()) == 2)
+    assert rig.outcomes.ends() == [(alert_id(1), "failed", False), (alert_id(2), "sent", False)]
+    assert [delivery.error for delivery in rig.outcomes.deliveries if delivery.error] == ["HTTP 404"]
+    assert rig.counted("failed") == 1
+
+
+@pytest.mark.parametrize(("result", "end"), [(FAILED, "expired"), (UNKNOWN, "ambiguous")])
+async def test_a_destination_down_until_an_alert_is_too_old_leaves_a_record_of_it(result: Result, end: str) -> None:
+    clock = Clock()
+    sender = Scripted([result])
+    async with running_lane(sender, clock=clock) as rig:
+        rig.put(message())
+        await eventually(lambda: len(sender.sent) >= 3)
+        clock.now += HOUR + SECOND
+        await eventually(lambda: rig.counted("expired") == 1)
+        await eventually(lambda: not len(rig.lane))
+    assert rig.outcomes.ends()[-1][:2] == (alert_id(), end)
+
+
+async def test_retry_after_holds_the_whole_destination() -> None:
+    sender = Scripted([Result(Outcome.FAILED, "HTTP 429", retry_after=400_000), SENT])
+    loop = asyncio.get_running_loop()
+    async with running_lane(sender) as rig:
+        before = loop.time()
+        rig.put(message(1))
+        rig.put(message(2))
+        await eventually(lambda: len(rig.outcomes.ends()) == 2)
+        assert loop.time() - before >= 0.4
+    assert sender.sent == [("T-1", False), ("T-1", False), ("T-2", False)]
+
+
+async def test_the_rate_limit_is_kept() -> None:
+    sender = Scripted([SENT])
+    loop = asyncio.get_running_loop()
+    async with running_lane(sender, pace=Pace(2, 0.2)) as rig:
+        before = loop.time()
+        for number in range(6):
+            rig.put(message(number))
+        await eventually(lambda: len(rig.outcomes.ends()) == 6)
+        assert loop.time() - before >= 0.4
+
+
+async def test_a_message_that_keeps_failing_lets_other_tickets_pass_and_its_own_ticket_wait() -> None:
+    class Poisoned:
+        """Takes everything but the raised alert of T-1, until told otherwise."""
+
+        def __init__(self) -> None:
+            self.taken: list[tuple[str, str]] = []
+            self.healed = False
+
+        async def send(self, message: Message, *, repeat: bool) -> Result:
+            alert = message.alert
+            if alert.ticket == "T-1" and alert.kind == "raised" and not self.healed:
+                return FAILED
+            self.taken.append((alert.ticket, alert.kind))
+            return SENT
+
+    sender = Poisoned()
+    async with running_lane(sender, backoff=Backoff(first=0.01, cap=0.01, patience=2, aside=0.05)) as rig:
+        for one in (message(1), message(1, kind="corrected"), message(2), message(3)):
+            rig.put(one)
+        await eventually(lambda: len(sender.taken) == 2)
+        assert sender.taken == [("T-2", "raised"), ("T-3", "raised")]
+        sender.healed = True
+        await eventually(lambda: len(sender.taken) == 4)
+        assert sender.taken[2:] == [("T-1", "raised"), ("T-1", "corrected")]
+
+
+async def test_the_order_is_kept_through_failures(seed: int) -> None:
+    sender = Scripted([FAILED, SENT, UNKNOWN, SENT, FAILED, FAILED, SENT])
+    async with running_lane(sender) as rig:
+        for number in range(5):
+            rig.put(message(1, alert_id=f"{number:024x}"))
+        await eventually(lambda: not len(rig.lane))
+    ends = [delivery.alert_id for delivery in rig.outcomes.deliveries if delivery.state == "sent"]
+    assert ends == [f"{number:024x}" for number in range(5)]
+
+
+async def test_a_hung_destination_delays_no_other() -> None:
+    clock = Clock()
+    claims = MemoryClaims(clock)
+    await claims.filled()
+    async with FakeChat() as chat, open_session() as session:
+        chat.always("/hung", hangs)
+
+        def to(path: str) -> WebhookSender:
+            return WebhookSender(session, chat.url(path), {}, 30 * SECOND, clock)
+
+        quick = running_lane(to("/quick"), claims=claims, clock=clock, name="quick")
+        hung = running_lane(WebhookSender(session, chat.url("/hung"), {}, SECOND, clock), claims=claims, name="hung")
+        async with hung as slow, quick as rig:
+            for number in range(20):
+                slow.put(message(number, "hung"), number)
+                rig.put(message(number, "quick"), number)
+            await eventually(lambda: len(chat.to("/quick")) == 20, timeout=0.9)
+            assert len(chat.to("/hung")) <= 1
+            chat.heal("/hung")
+            await eventually(lambda: len(slow.outcomes.ends()) == 21)  # one was ambiguous first
+        repeats = [post.body["alert_id"] for post in chat.to("/hung") if post.body.get("repeat")]
+        assert repeats == [alert_id(0)]
+
+
+async def test_a_connection_dropped_after_the_body_gives_one_marked_repeat() -> None:
+    async with FakeChat() as chat, open_session() as session:
+        chat.once("/desk", drops, answers(500), answers(200, "ok"))
+        sender = WebhookSender(session, chat.url("/desk"), {}, SECOND, Clock())
+        async with running_lane(sender) as rig:
+            rig.put(message())
+            await eventually(lambda: len(rig.outcomes.ends()) == 2)
+        assert [post.body.get("repeat") for post in chat.posts] == [None, True, True]
+
+
+async def test_claims_that_are_away_make_messages_late_and_lose_none() -> None:
+    class Away(MemoryClaims):
+        away = True
+
+        async def claim(self, key: str, token: str, lease: int) -> Claim:
+            if self.away:
+                raise ClaimsUnavailable("away")
+            return await super().claim(key, token, lease)
+
+    claims, sender = Away(Clock()), Scripted([SENT])
+    await claims.filled()
+    async with running_lane(sender, claims=claims) as rig:
+        rig.put(message())
+        await eventually(lambda: rig.lane.waits_for_claims)
+        assert sender.sent == []
+        claims.away = False
+        await eventually(rig.outcomes.ends)
+    assert sender.sent == [("T-1", False)]
+
+
+async def test_flushed_claims_are_filled_before_anything_is_sent() -> None:
+    claims, sender = MemoryClaims(Clock()), Scripted([SENT])
+
+    async def refill() -> None:
+        await claims.finish([(message(1).key, "sent")])
+        await claims.filled()
+
+    async with running_lane(sender, claims=claims, refill=refill) as rig:
+        rig.put(message(1))
+        rig.put(message(2))
+        await eventually(lambda: not len(rig.lane))
+    assert sender.sent == [("T-2", False)]
+
+
+async def test_a_message_claimed_elsewhere_waits_and_is_taken_over_when_its_holder_died() -> None:
+    clock, sender = Clock(), Scripted([SENT])
+    claims = MemoryClaims(clock)
+    await claims.filled()
+    await claims.claim(message(1).key, "another", 100_000)
+    async with running_lane(sender, claims=claims, clock=clock) as rig:
+        rig.put(message(1))
+        rig.put(message(2))
+        await eventually(lambda: sender.sent)
+        assert sender.sent == [("T-2", False)]
+        clock.now += SECOND
+        await eventually(lambda: len(sender.sent) == 2)
+        assert sender.sent[1] == ("T-1", True)
+    assert rig.counted("repeated") == 1
+
+
+async def test_what_memory_would_forget_is_written_before_it_is_sent() -> None:
+    states: list[Any] = []
+
+    class Looking:
+        async def send(self, message: Message, *, repeat: bool) -> Result:
+            states.extend(delivery.state for delivery in rig.outcomes.deliveries)
+            return SENT
+
+    async with running_lane(Looking()) as rig:
+        rig.put(message())
+        await eventually(rig.outcomes.ends)
+    assert states == ["sending"]
+
+
+async def test_stopping_ends_what_is_under_way_and_begins_nothing() -> None:
+    begun, finish = asyncio.Event(), asyncio.Event()
+
+    class Slow:
+        async def send(self, message: Message, *, repeat: bool) -> Result:
+            begun.set()
+            await finish.wait()
+            return SENT
+
+    async with running_lane(Slow()) as rig:
+        rig.put(message(1))
+        rig.put(message(2))
+        await begun.wait()
+        rig.lane.stop()
+        finish.set()
+        await eventually(rig.outcomes.ends)
+    assert rig.outcomes.ends() == [(alert_id(1), "sent", False)]
+
+
+async def test_messages_of_a_lost_partition_are_not_sent() -> None:
+    begun, finish = asyncio.Event(), asyncio.Event()
+
+    class Slow:
+        async def send(self, message: Message, *, repeat: bool) -> Result:
+            begun.set()
+            await finish.wait()
+            return SENT
+
+    async with running_lane(Slow()) as rig:
+        rig.put(message(1))
+        rig.put(message(2))
+        await begun.wait()
+        rig.partition.live = False
+        rig.lane.drop_dead()
+        waiting = asyncio.create_task(rig.partition.settled())
+        finish.set()
+        await asyncio.wait_for(waiting, 5)
+        assert rig.outcomes.ends() == [(alert_id(1), "sent", False)]
+
+
+async def test_latency_counts_breaches_that_were_told_in_time_alone() -> None:
+    async with running_lane(Scripted([SENT]), clock=Clock(START + MINUTE), backoff=QUICK) as rig:
+        for number, fields in enumerate(
+            ({"late": True}, {"kind": "corrected"}, {"level": "warning"}, {"deadline": None})
+        ):
+            rig.put(message(number, **fields))
+        await eventually(lambda: not len(rig.lane))
+        assert b"sla_notifier_deadline_to_chat_seconds_count" not in rig.metrics.render()
