@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from streams.instants import SECOND, format_instant
 from streams.queue import RISKS
-from streams.windows import MEASURES
+from streams.windows import MEASURES, WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,7 +53,7 @@ def board(partition: TicketPartition, now: int) -> dict[str, Any]:
         ],
         "windows": [
             {
-                "window": window,
+                "window": window.name,
                 "measure": MEASURES[measure],
                 "team": team,
                 "priority": priority,
@@ -64,8 +64,8 @@ def board(partition: TicketPartition, now: int) -> dict[str, Any]:
                 "seconds": cell.total / SECOND,
                 "bins": cell.durations.bins,
             }
-            for window, sums in partition.windows.sums.items()
-            for (measure, team, priority, channel), cell in sums.items()
+            for window in WINDOWS
+            for (measure, team, priority, channel), cell in partition.windows.sums(window).items()
         ],
     }
 

@@ -60,7 +60,7 @@ def _names(held: list[TicketPartition]) -> dict[str, str]:
     busy: Counter[str] = Counter()
     kinds: set[tuple[str, str]] = set()
     for partition in held:
-        for (_, team, priority, channel), cell in partition.windows.sums["7d"].items():
+        for (_, team, priority, channel), cell in partition.windows.sums(WINDOWS[-1]).items():
             busy[team] += cell.count
             kinds.add((priority, channel))
         for (team, priority, channel), line in partition.queue.lines.items():
@@ -78,13 +78,13 @@ def _windows(held: list[TicketPartition], names: dict[str, str]) -> Iterator[Met
     timed: Counter[tuple[str, ...]] = Counter()
     sketches: dict[tuple[str, ...], Sketch] = {}
     for partition in held:
-        for window, sums in partition.windows.sums.items():
-            for (measure, team, priority, channel), cell in sums.items():
-                where = (MEASURES[measure], names.get(team, OTHER), priority, channel, window)
+        for window in WINDOWS:
+            for (measure, team, priority, channel), cell in partition.windows.sums(window).items():
+                where = (MEASURES[measure], names.get(team, OTHER), priority, channel, window.name)
                 judged[where] += cell.count
                 met[where] += cell.met
                 if cell.timed:
-                    brief: tuple[str, ...] = (MEASURES[measure], names.get(team, OTHER), window)
+                    brief: tuple[str, ...] = (MEASURES[measure], names.get(team, OTHER), window.name)
                     timed[brief] += cell.timed
                     seconds[brief] += cell.total
                     sketches.setdefault(brief, Sketch()).merge(cell.durations)

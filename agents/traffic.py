@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from streams.demand import Traffic
 from streams.fold import State
 from streams.queue import RISKS
-from streams.windows import ARRIVALS, REPLIES
+from streams.windows import ARRIVALS, DAY, HOUR, REPLIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ def traffic_of(
     sums: defaultdict[tuple[str, str], Traffic] = defaultdict(lambda: Traffic(0, 0, 0, 0, 0))
     limits: dict[tuple[str, str], int] = {}
     for partition in held:
-        hour, day = partition.windows.sums["1h"], partition.windows.sums["24h"]
+        hour, day = partition.windows.sums(HOUR), partition.windows.sums(DAY)
         for (measure, team, priority, channel), cell in day.items():
             where = (names[team], channel)
             if measure == ARRIVALS:

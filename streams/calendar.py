@@ -25,12 +25,14 @@ _BLOCK = 364 * DAY  # the timeline grows by blocks of 52 weeks
 _PROBE = 4 * DAY  # divides a block; no zone has ever changed its offset twice within 6 days
 _DAY_ZERO = date(1970, 1, 1).toordinal()
 _WEEKDAY_ZERO = date(1970, 1, 1).weekday()
-_BLOCKS = range(-1975, 8057)  # in these a datetime exists for every local time, whatever the zone
+# From 1898, for a stamp of year 1 is an unset field and not worth two thousand years of memory; up to the last block
+# in which a datetime exists for every local time.
+_BLOCKS = range(-72, 8057)
 _LONG_PAST = -(1 << 80)  # before every instant
 
 
 class CalendarNeverOpens(ValueError):
-    """The calendar has too little open time on that side of the instant, within years 2 to 9998."""
+    """The calendar has too little open time on that side of the instant."""
 
 
 class Calendar:
@@ -39,7 +41,8 @@ class Calendar:
     `weekly` maps a weekday (0 is Monday) to segments (start, end) in seconds of the local wall clock,
     half-open, end at most 86400, which is the next local midnight. `overrides` gives a date's segments in
     place of its weekday's; an empty sequence closes it. Segments that overlap or touch are one. `known_until`
-    is the last date whose holidays are known, for those who warn: later dates follow the weekly hours.
+    is the last date whose holidays are known, for those who warn: later dates follow the weekly hours. Nothing is
+    open before 1898 or after 9998.
 
     Instants and durations are int microseconds. Raises ValueError for a segment outside the day or the wrong
     way round, and zoneinfo.ZoneInfoNotFoundError for an unknown zone.

@@ -53,5 +53,3 @@ def agents_required(channel: str, traffic: Traffic, limit: int | None) -> int | 
     if limit is None:
         return None
     return required_agents(traffic.arrivals_hour * per_ticket / HOUR, per_ticket, limit, GOAL)
-
-

@@ -21,6 +21,21 @@ Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Status = Literal["open", "waiting_on_customer", "on_hold", "resolved", "closed", "cancelled"]
 
 
+def _says(meaning: str) -> msgspec.Meta:
+    """A field's meaning, for the documents; decoding does not look at it."""
+    return msgspec.Meta(description=meaning)
+
+
+Priority = Annotated[str | None, _says("In your own words; policies match on it, as on the attributes below.")]
+Channel = Annotated[str | None, _says("`chat` and `phone` are live: the agents they need are counted by Erlang C.")]
+Team = Annotated[str | None, _says("The team it is assigned to.")]
+Assignee = Annotated[Id | None, _says("The agent it is assigned to.")]
+Customer = Annotated[Id | None, _says("Who asks.")]
+Category = Annotated[str | None, _says("What it is about: a product, a subject.")]
+Kind = Annotated[str | None, _says("Incident, question, request, as you call them.")]
+Tags = Annotated[list[str] | None, _says("Labels; a policy that asks for tags matches where any is in common.")]
+
+
 class BadEvent(ValueError):
     """A record that is no event: why, and in which field where one is to blame."""
 
@@ -35,10 +50,10 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
 
     has_unknown_fields: ClassVar[bool] = True
 
-    event_id: Id
-    occurred_at: Moment
-    seq: Seq | None = None
-    source: str | None = None
+    event_id: Annotated[Id, _says("Unique; the same event sent again carries the same id and counts once.")]
+    occurred_at: Annotated[Moment, _says("When it happened: RFC 3339 with an offset; microseconds are kept.")]
+    seq: Annotated[Seq | None, _says("Orders events of one ticket with the same instant; left out it is 0.")] = None
+    source: Annotated[str | None, _says("The system that it comes from.")] = None
 
     @property
     def at(self) -> int:
@@ -49,7 +64,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
 class TicketEvent(Event, kw_only=True, gc=False):
     """An event of a ticket."""
 
-    ticket_id: Id
+    ticket_id: Annotated[Id, _says("The ticket, and the record's key.")]
 
     @property
     def key(self) -> str:
@@ -64,15 +79,15 @@ class TicketEvent(Event, kw_only=True, gc=False):
 class TicketCreated(TicketEvent, tag="ticket_created", kw_only=True, gc=False):
     """A ticket was opened, by a customer unless `created_by` says an agent."""
 
-    priority: str | None = None
-    channel: str | None = None
-    team: str | None = None
-    agent_id: Id | None = None
-    customer_id: Id | None = None
-    category: str | None = None
-    kind: str | None = None
-    tags: list[str] | None = None
-    created_by: Literal["customer", "agent"] | None = None
+    priority: Priority = None
+    channel: Channel = None
+    team: Team = None
+    agent_id: Assignee = None
+    customer_id: Customer = None
+    category: Category = None
+    kind: Kind = None
+    tags: Tags = None
+    created_by: Annotated[Literal["customer", "agent"] | None, _says("Who opened it; left out: the customer.")] = None
 
     def fact(self) -> facts.Fact:
         return facts.Created(
@@ -84,11 +99,11 @@ class TicketCreated(TicketEvent, tag="ticket_created", kw_only=True, gc=False):
 class AgentReplied(TicketEvent, tag="agent_replied", kw_only=True, gc=False):
     """An agent (or, `automated`, a machine) wrote; an internal note is not `public`."""
 
-    agent_id: Id | None = None
-    team: str | None = None
-    public: bool | None = None
-    automated: bool | None = None
-    handle_seconds: Seconds | None = None
+    agent_id: Annotated[Id | None, _says("Who wrote.")] = None
+    team: Annotated[str | None, _says("The team for which they wrote; left out: the ticket's.")] = None
+    public: Annotated[bool | None, _says("Whether the customer sees it; left out: yes. A note answers nobody.")] = None
+    automated: Annotated[bool | None, _says("Whether a machine wrote; left out: no. A machine answers nobody.")] = None
+    handle_seconds: Annotated[Seconds | None, _says("Time worked on it: offered load is made of it.")] = None
 
     def fact(self) -> facts.Fact:
         return facts.Replied(
@@ -107,14 +122,14 @@ class CustomerReplied(TicketEvent, tag="customer_replied", kw_only=True, gc=Fals
 class TicketUpdated(TicketEvent, tag="ticket_updated", kw_only=True, gc=False):
     """New values of attributes; a known team changed to another is a hand-over."""
 
-    priority: str | None = None
-    channel: str | None = None
-    team: str | None = None
-    agent_id: Id | None = None
-    customer_id: Id | None = None
-    category: str | None = None
-    kind: str | None = None
-    tags: list[str] | None = None
+    priority: Priority = None
+    channel: Channel = None
+    team: Team = None
+    agent_id: Assignee = None
+    customer_id: Customer = None
+    category: Category = None
+    kind: Kind = None
+    tags: Tags = None
 
     def fact(self) -> facts.Fact:
         return facts.Updated(
@@ -126,9 +141,9 @@ class TicketUpdated(TicketEvent, tag="ticket_updated", kw_only=True, gc=False):
 class StatusChanged(TicketEvent, tag="status_changed", kw_only=True, gc=False):
     """A new status, and perhaps the team that takes a hand-over."""
 
-    status: Status
-    reason: str | None = None
-    accepted_by: str | None = None
+    status: Annotated[Status, _says("The new status. `cancelled` is merged, spam, deleted: no clock of it counts.")]
+    reason: Annotated[str | None, _says("Why: `merged`, `spam`, `duplicate`, `test`, `abandoned`, ...")] = None
+    accepted_by: Annotated[str | None, _says("The team that takes a hand-over with this change.")] = None
 
     def fact(self) -> facts.Fact:
         return facts.StatusSet(
@@ -139,8 +154,8 @@ class StatusChanged(TicketEvent, tag="status_changed", kw_only=True, gc=False):
 class TicketRated(TicketEvent, tag="ticket_rated", kw_only=True, gc=False):
     """The customer's score, 1 to 5."""
 
-    score: Score
-    comment: str | None = None
+    score: Annotated[Score, _says("1 to 5; 4 and 5 are satisfied.")]
+    comment: Annotated[str | None, _says("The customer's words.")] = None
 
     def fact(self) -> facts.Fact:
         return facts.Rated(self.at, self.seq or 0, self.event_id, self.score, self.comment)
@@ -149,11 +164,13 @@ class TicketRated(TicketEvent, tag="ticket_rated", kw_only=True, gc=False):
 class QualityReviewed(TicketEvent, tag="quality_reviewed", kw_only=True, gc=False):
     """A reviewer's scores by criterion, 1 to 5 each, with the reasons for deductions."""
 
-    scores: dict[str, Score]
-    reviewer_id: Id | None = None
-    agent_id: Id | None = None
-    deductions: list[str] | str | None = None
-    labels: list[str] | None = None
+    scores: Annotated[
+        dict[str, Score], _says("1 to 5 by criterion, by default attitude, resolution, clarity, satisfaction.")
+    ]
+    reviewer_id: Annotated[Id | None, _says("Who reviewed.")] = None
+    agent_id: Annotated[Id | None, _says("Whose work was reviewed.")] = None
+    deductions: Annotated[list[str] | str | None, _says("What points were taken off for.")] = None
+    labels: Annotated[list[str] | None, _says("What else the reviewer found.")] = None
 
     def fact(self) -> facts.Fact:
         deductions = [self.deductions] if isinstance(self.deductions, str) else self.deductions
@@ -166,9 +183,9 @@ class QualityReviewed(TicketEvent, tag="quality_reviewed", kw_only=True, gc=Fals
 class CallbackMade(TicketEvent, tag="callback_made", kw_only=True, gc=False):
     """A call back to the customer: reached or not."""
 
-    reached: bool
-    agent_id: Id | None = None
-    score: Score | None = None
+    reached: Annotated[bool, _says("Whether the customer answered.")]
+    agent_id: Annotated[Id | None, _says("Who called.")] = None
+    score: Annotated[Score | None, _says("The customer's score in the call, 1 to 5.")] = None
 
     def fact(self) -> facts.Fact:
         return facts.CalledBack(self.at, self.seq or 0, self.event_id, self.reached, self.agent_id, self.score)
@@ -177,8 +194,8 @@ class CallbackMade(TicketEvent, tag="callback_made", kw_only=True, gc=False):
 class ComplaintFiled(TicketEvent, tag="complaint_filed", kw_only=True, gc=False):
     """The customer complained; a valid complaint starts a clock."""
 
-    valid: bool | None = None
-    category: str | None = None
+    valid: Annotated[bool | None, _says("Whether it is justified; left out: yes.")] = None
+    category: Annotated[str | None, _says("What the complaint is about.")] = None
 
     def fact(self) -> facts.Fact:
         return facts.Complained(self.at, self.seq or 0, self.event_id, self.valid is not False, self.category)
@@ -187,9 +204,9 @@ class ComplaintFiled(TicketEvent, tag="complaint_filed", kw_only=True, gc=False)
 class AlertAcknowledged(TicketEvent, tag="alert_acknowledged", kw_only=True, gc=False):
     """Somebody took an alert."""
 
-    alert_id: Id
-    by: Id | None = None
-    note: str | None = None
+    alert_id: Annotated[Id, _says("The alert's id, from its message or its record.")]
+    by: Annotated[Id | None, _says("Who took it.")] = None
+    note: Annotated[str | None, _says("What they say to it.")] = None
 
     def fact(self) -> facts.Fact:
         return facts.Acknowledged(self.at, self.seq or 0, self.event_id, self.alert_id, self.by, self.note)
@@ -198,9 +215,9 @@ class AlertAcknowledged(TicketEvent, tag="alert_acknowledged", kw_only=True, gc=
 class AgentStatusChanged(Event, tag="agent_status_changed", kw_only=True, gc=False):
     """An agent came, went or is busy; keyed by `agent_id`, it belongs to no ticket."""
 
-    agent_id: Id
-    status: Literal["online", "busy", "away", "offline"]
-    team: str | None = None
+    agent_id: Annotated[Id, _says("The agent, and the record's key; there is no ticket_id.")]
+    status: Annotated[Literal["online", "busy", "away", "offline"], _says("What the agent does from now on.")]
+    team: Annotated[str | None, _says("The team they work for; left out: the one known from before.")] = None
 
     @property
     def key(self) -> str:

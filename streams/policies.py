@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from streams.calendar import Calendar
 
@@ -106,27 +107,29 @@ class Policies:
 
     policies: Sequence[Policy]
     fingerprint: str
-    asked: tuple[str, ...] = field(init=False)
+    _asked: Callable[[Attributes], tuple[object, ...]] = field(init=False)
+    _asks_tags: bool = field(init=False)
     _memo: dict[tuple[object, ...], tuple[Policy, ...]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.asked = tuple(name for name in MATCHED if any(name in policy.when for policy in self.policies))
+        asked = [name for name in MATCHED if any(name in policy.when for policy in self.policies)]
+        self._asks_tags = "tags" in asked
+        # Two names at least, so that the getter gives a tuple; `tags` is the last of all.
+        self._asked = attrgetter("priority", "priority", *asked)
 
     def __iter__(self) -> Iterator[Policy]:
         return iter(self.policies)
 
     def find(self, attributes: Attributes, start: int) -> Policy | None:
         """The policy for a clock of a ticket with these attributes that started then, or None."""
-        key = tuple([getattr(attributes, name) for name in self.asked])
-        if self.asked and self.asked[-1] == "tags":
-            key = (*key[:-1], frozenset(key[-1] or ()))
+        key = self._asked(attributes)
+        if self._asks_tags:
+            key = (*key[:-1], frozenset(attributes.tags or ()))
         candidates = self._memo.get(key)
         if candidates is None:
             if len(self._memo) >= _MEMO_LIMIT:
                 self._memo.clear()
-            values = dict(zip(self.asked, key, strict=True))
-            candidates = tuple(policy for policy in self.policies if _matches(policy, values))
-            self._memo[key] = candidates
+            candidates = self._memo[key] = tuple(policy for policy in self.policies if _matches(policy, attributes))
         for policy in candidates:
             if policy.effective(start):
                 return policy
@@ -138,13 +141,11 @@ class Policies:
         return policy.promises.get(target) if policy is not None else None
 
 
-def _matches(policy: Policy, values: Mapping[str, object]) -> bool:
+def _matches(policy: Policy, attributes: Attributes) -> bool:
     for name, wanted in policy.when.items():
-        value = values[name]
         if name == "tags":
-            assert isinstance(value, frozenset)
-            if not wanted & value:
+            if wanted.isdisjoint(attributes.tags or ()):
                 return False
-        elif value not in wanted:
+        elif getattr(attributes, name) not in wanted:
             return False
     return True

@@ -103,6 +103,12 @@ class Ticket(msgspec.Struct, array_like=True, gc=False):
             self.newest = fact.key
             apply(self.state, fact, policies)
             outcome = Outcome.APPLIED
+        elif newest is None and isinstance(fact, Created):
+            self.count = 1
+            self.history = _array(1, _encode(fact))
+            self.newest = fact.key
+            self.state = found(fact, policies)
+            outcome = Outcome.APPLIED
         else:
             outcome = self._insert(fact, policies)
         if self.count >= STEP + AT_LEAST and (fact.at > self.full_at or self.count > AT_MOST):
@@ -137,9 +143,7 @@ class Ticket(msgspec.Struct, array_like=True, gc=False):
         self._refold([*facts, fact], policies)
         if twin is not None:
             return Outcome.CONFLICTING
-        if self.state is None:
-            return Outcome.ORPHANED
-        return Outcome.REFOLDED if facts else Outcome.APPLIED
+        return Outcome.ORPHANED if self.state is None else Outcome.REFOLDED
 
     def _summarised(self, event_id: str) -> bool:
         if self.summary is None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from streams import instants
 from streams.facts import CANCELLED
-from streams.instants import DAY, HOUR, MINUTE, SECOND
+from streams.instants import MINUTE, SECOND
 from streams.policies import TARGETS
 from streams.sketch import Sketch
 
@@ -36,16 +37,24 @@ class Window(NamedTuple):
     step: int
 
 
+HOUR = Window("1h", instants.HOUR, MINUTE)
+DAY = Window("24h", instants.DAY, 15 * MINUTE)
 WINDOWS = (
     Window("5m", 5 * MINUTE, 10 * SECOND),
-    Window("1h", HOUR, MINUTE),
-    Window("8h", 8 * HOUR, MINUTE),
-    Window("24h", DAY, 15 * MINUTE),
-    Window("7d", 7 * DAY, 15 * MINUTE),
+    HOUR,
+    Window("8h", 8 * instants.HOUR, MINUTE),
+    DAY,
+    Window("7d", 7 * instants.DAY, 15 * MINUTE),
 )
 LONGEST = max(window.length for window in WINDOWS)
 _STEPS = {step: max(w.length for w in WINDOWS if w.step == step) for step in dict.fromkeys(w.step for w in WINDOWS)}
-"""Each step once, with the longest window that moves by it."""
+"""Each step once, the finest first, with the longest window that moves by it."""
+_BY_STEP = {step: [window for window in WINDOWS if window.step == step] for step in _STEPS}
+_MADE_OF = {
+    window.name: [window.name, *(_BY_STEP[step][-1].name for step in _STEPS if step < window.step)]
+    for window in WINDOWS
+}
+"""The running sums that make up a window: its own, and of each finer step the longest."""
 
 LONGEST_STEP = max(_STEPS)
 
@@ -91,11 +100,6 @@ class Cell(msgspec.Struct, array_like=True, gc=False):
         self.total += sign * other.total
         self.durations.merge(other.durations, sign)
 
-    @property
-    def empty(self) -> bool:
-        """Whether nothing is left in it."""
-        return not (self.count or self.timed)
-
 
 def labels(state: State) -> Labels:
     """By what a ticket's contributions are told apart: its attributes of now."""
@@ -127,90 +131,105 @@ def contributions(state: State, settled_at: int, since: int) -> list[Contributio
 
 
 class Windows:
-    """All windows over the tickets of a partition, as of `now`."""
+    """All windows over the tickets of a partition, as of `now`.
+
+    Every contribution lies in one slot: in one of ten seconds while it is younger than the windows that move by
+    ten seconds, then in one of a minute, then in one of a quarter of an hour. A window is the running sum of its own
+    slots, and those of the finer steps, which are all younger.
+    """
 
     def __init__(self, now: int) -> None:
         self.now = now
         self.slots: dict[int, dict[int, dict[Key, Cell]]] = {step: {} for step in _STEPS}
         """By step, number of the slot, and key."""
-        self.sums: dict[str, dict[Key, Cell]] = {window.name: {} for window in WINDOWS}
-        """By window's name and key: what the gauges show."""
-        self.touched: set[tuple[int, int, Key]] = set()
-        """Cells changed or dropped since the last call of `take_touched`: step, slot, key."""
+        self.parts: dict[str, dict[Key, Cell]] = {window.name: {} for window in WINDOWS}
+        """By window's name and key: the running sums over the slots of the window's own step."""
+        self._touched: set[tuple[int, int, Key]] = set()
 
     def add(self, where: Labels, item: Contribution, n: int = 1) -> None:
         """Count a contribution n times; -1 retracts it. What no window can reach any more is passed over."""
-        key = (item.measure, *where)
         for step, length in _STEPS.items():
             slot = item.at // step
-            if slot <= self.now // step - length // step:
-                continue
-            _cell(self.slots[step].setdefault(slot, {}), key).add(item, n)
-            self._clear_if_empty(step, slot, key)
-            self.touched.add((step, slot, key))
-        for window in WINDOWS:
-            if slot_in(window, item.at // window.step, self.now):
-                _cell(self.sums[window.name], key).add(item, n)
-                if self.sums[window.name][key].empty:
-                    del self.sums[window.name][key]
+            age = self.now // step - slot
+            if age * step < length:
+                break
+        else:
+            return
+        key = (item.measure, *where)
+        _add(self.slots[step].setdefault(slot, {}), key, item, n)
+        self._touched.add((step, slot, key))
+        if age >= 0:
+            for window in _BY_STEP[step]:
+                if age * step < window.length:
+                    _add(self.parts[window.name], key, item, n)
 
     def advance(self, now: int) -> None:
         """Move all windows on to `now`; they never move back."""
-        if now <= self.now:
-            return
-        before, self.now = self.now, now
-        for window in WINDOWS:
-            width = window.length // window.step
-            old, new = before // window.step, now // window.step
-            for slot, cells in self.slots[window.step].items():
-                sign = (new - width < slot <= new) - (old - width < slot <= old)
-                if sign:
-                    self._shift(self.sums[window.name], cells, sign)
-        for step, length in _STEPS.items():
-            if now // step != before // step:
-                self._drop_old(step, now // step - length // step)
+        before, self.now = self.now, max(now, self.now)
+        for step, length in reversed(_STEPS.items()):  # the coarser first: what is retired to them is already counted
+            old, new = before // step, self.now // step
+            if old == new:
+                continue
+            for window in _BY_STEP[step]:
+                for slot, cells in self.slots[step].items():
+                    sign = (new - window.length // step < slot <= new) - (old - window.length // step < slot <= old)
+                    if sign:
+                        _merge(self.parts[window.name], cells, sign)
+            for slot in [slot for slot in self.slots[step] if (new - slot) * step >= length]:
+                self._retire(step, slot, self.slots[step].pop(slot))
 
     def load(self, step: int, slot: int, key: Key, cell: Cell) -> None:
-        """Put back a cell that was kept elsewhere. Raises KeyError for a step that is none."""
-        if slot > self.now // step - _STEPS[step] // step:
-            self.slots[step].setdefault(slot, {})[key] = cell
-            for window in WINDOWS:
-                if window.step == step and slot_in(window, slot, self.now):
-                    _cell(self.sums[window.name], key).merge(cell, 1)
+        """Put back a cell that was kept elsewhere; in a coarser slot, if it has grown older meanwhile."""
+        self._touched.add((step, slot, key))
+        self._place(step, slot, {key: cell})
+
+    def sums(self, window: Window) -> dict[Key, Cell]:
+        """What a window counts as of now, by key."""
+        found: dict[Key, Cell] = {}
+        for name in _MADE_OF[window.name]:
+            _merge(found, self.parts[name], 1)
+        return found
 
     def take_touched(self) -> Iterator[tuple[int, int, Key, Cell | None]]:
-        """What changed since the last call, each cell as it is now; None: it is no more."""
-        for step, slot, key in self.touched:
+        """Cells changed since the last call: step, slot, key, and the cell as it is now; None: it is no more."""
+        for step, slot, key in self._touched:
             yield step, slot, key, self.slots[step].get(slot, {}).get(key)
-        self.touched = set()
+        self._touched = set()
 
-    def _shift(self, sums: dict[Key, Cell], cells: dict[Key, Cell], sign: int) -> None:
-        for key, cell in cells.items():
-            total = _cell(sums, key)
-            total.merge(cell, sign)
-            if total.empty:
-                del sums[key]
+    def _retire(self, step: int, slot: int, cells: dict[Key, Cell]) -> None:
+        """A slot has outlived its step: its cells go to the next coarser one."""
+        self._touched.update((step, slot, key) for key in cells)
+        self._place(step, slot, cells)
 
-    def _drop_old(self, step: int, last: int) -> None:
-        slots = self.slots[step]
-        for slot in [slot for slot in slots if slot <= last]:
-            self.touched.update((step, slot, key) for key in slots.pop(slot))
-
-    def _clear_if_empty(self, step: int, slot: int, key: Key) -> None:
-        cells = self.slots[step][slot]
-        if cells[key].empty:
-            del cells[key]
-            if not cells:
-                del self.slots[step][slot]
-
-
-def slot_in(window: Window, slot: int, now: int) -> bool:
-    """Whether a slot of the window's step lies in the window as of `now`; the slot of now does."""
-    return now // window.step - window.length // window.step < slot <= now // window.step
+    def _place(self, step: int, slot: int, cells: dict[Key, Cell]) -> None:
+        at = slot * step
+        for coarser, length in _STEPS.items():
+            home = at // coarser
+            age = self.now // coarser - home
+            if coarser >= step and age * coarser < length:
+                _merge(self.slots[coarser].setdefault(home, {}), cells, 1)
+                self._touched.update((coarser, home, key) for key in cells)
+                if age >= 0:
+                    for window in _BY_STEP[coarser]:
+                        if age * coarser < window.length:
+                            _merge(self.parts[window.name], cells, 1)
+                return
 
 
-def _cell(cells: dict[Key, Cell], key: Key) -> Cell:
+def _add(cells: dict[Key, Cell], key: Key, item: Contribution, n: int) -> None:
     cell = cells.get(key)
     if cell is None:
         cell = cells[key] = Cell()
-    return cell
+    cell.add(item, n)
+    if not cell.count:
+        del cells[key]
+
+
+def _merge(into: dict[Key, Cell], cells: dict[Key, Cell], sign: int) -> None:
+    for key, cell in cells.items():
+        total = into.get(key)
+        if total is None:
+            total = into[key] = Cell()
+        total.merge(cell, sign)
+        if not total.count:
+            del into[key]
