@@ -102,17 +102,16 @@ def dead_letter(topic: str, record: Record, cause: Cause, reason: str, at_field:
 
 
 async def read_all(reach: Connection, topic: str, numbers: Collection[int]) -> AsyncIterator[DeadLetter]:
-    """Every dead letter that there is at the call, partition by partition, the oldest first. Raises KafkaError."""
+    """Every dead letter that there is at the call, those of a partition in their order. Raises KafkaError."""
     async with AIOKafkaConsumer(**_READING, **reach.aiokafka()) as consumer:
         places = [TopicPartition(topic, number) for number in numbers]
-        consumer.assign(places)
-        ends = await consumer.end_offsets(places)
-        begins = await consumer.beginning_offsets(places)
+        consumer.assign(places)  # once: aiokafka may hang when it is stopped soon after another assignment
+        begins, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
         for place in places:
-            consumer.assign([place])
             consumer.seek(place, begins[place])
-            while await consumer.position(place) < ends[place]:
-                for record in (await consumer.getmany(place, timeout_ms=1_000)).get(place, ()):
+        while places := [place for place in places if await consumer.position(place) < ends[place]]:
+            for place, records in (await consumer.getmany(*places, timeout_ms=1_000)).items():
+                for record in records:
                     if record.offset < ends[place]:
                         yield DeadLetter.of(record)
 

@@ -62,7 +62,9 @@ class EventFile:
 def open_events(source: str) -> Iterator[EventFile]:
     """The file at a path, or standard input for `-`. Raises OSError where it cannot be opened."""
     if source == "-":
-        yield EventFile("<stdin>", cast("io.BufferedReader", sys.stdin.buffer), None)
+        # A reader of our own, never closed: at exit Python would wait for a thread that reads that of sys.stdin.
+        stdin = open(sys.stdin.fileno(), "rb", closefd=False)  # noqa: SIM115  see above
+        yield EventFile("<stdin>", stdin, None)
         return
     path = Path(source)
     with path.open("rb") as stored:

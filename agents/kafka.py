@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,12 @@ def connection(settings: Settings) -> Connection:
 
 @contextmanager
 def faults(settings: Settings) -> Iterator[None]:
-    """Kafka's errors become a Fault that names the servers."""
+    """Kafka's errors become a Fault that names the servers.
+
+    Where a command sets up no log, the client's own complaints are not shown: what passes by trying again concerns
+    nobody, what does not is raised.
+    """
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:
         yield
     except KafkaError as error:

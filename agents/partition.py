@@ -211,20 +211,22 @@ class TicketPartition:
                     self.windows.add(work.labels, item)
             self.tickets += 1
             self._set_alarm(key, kept)
+        derived = dict(self._store.derived_items())
+        forgotten = {key: value for key, value in derived.items() if key.startswith(_FORGOTTEN)}
+        self._forgotten = {key[1:]: int(value) for key, value in sorted(forgotten.items(), key=lambda row: int(row[1]))}
         if stale:
             rebuilt = Changes()
             self._put_cells(rebuilt)
-            self._store.rebuild_derived({key: cell for key, cell in rebuilt.derived.items() if cell is not None})
+            cells = {key: cell for key, cell in rebuilt.derived.items() if cell is not None}
+            self._store.rebuild_derived(forgotten | cells)
         else:
-            self._load_derived()
+            self._load_cells(derived)
 
-    def _load_derived(self) -> None:
-        for key, value in self._store.derived_items():
+    def _load_cells(self, derived: Mapping[bytes, bytes]) -> None:
+        for key, value in derived.items():
             if key.startswith(_CELL):
                 step, slot, cell_key = _decode_cell_key(key[1:])
                 self.windows.load(step, slot, cell_key, _decode_cell(value))
-            elif key.startswith(_FORGOTTEN):
-                self._forgotten[key[1:]] = int(value)
 
     def _put_cells(self, changes: Changes) -> None:
         for step, slot, key, cell in self.windows.take_touched():
@@ -303,20 +305,27 @@ class TicketPartition:
             self.queue.add(work.labels, work.standing, n)
 
     def _recount(self, before: _Work, after: _Work) -> None:
-        old, new = Counter(before.counted), Counter(after.counted)
-        if before.labels == after.labels:
-            old, new = old - new, new - old
-        self._count(before.labels, old, -1)
-        self._count(after.labels, new, 1)
+        if before.labels != after.labels:
+            self._count(before.labels, before.counted, -1)
+            self._count(after.labels, after.counted, 1)
+            return
+        gone, fresh = list(before.counted), []
+        for item in after.counted:
+            if item in gone:
+                gone.remove(item)
+            else:
+                fresh.append(item)
+        self._count(before.labels, gone, -1)
+        self._count(after.labels, fresh, 1)
 
-    def _count(self, where: Labels | None, items: Counter[Contribution], sign: int) -> None:
+    def _count(self, where: Labels | None, items: list[Contribution], sign: int) -> None:
         if where is None:
             return
         meter = self._meters.verdicts if sign > 0 else self._meters.retracted
-        for item, n in items.items():
-            self.windows.add(where, item, sign * n)
+        for item in items:
+            self.windows.add(where, item, sign)
             if item.measure < len(TARGETS):
-                meter.labels(MEASURES[item.measure], "met" if item.met else "breached").inc(n)
+                meter.labels(MEASURES[item.measure], "met" if item.met else "breached").inc()
 
     def _set_alarm(self, key: bytes, kept: Ticket) -> None:
         alarm = self._next_alarm(kept)

@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING
 
 from streams.demand import Traffic
 from streams.fold import State
-from streams.queue import RISKS
 from streams.windows import ARRIVALS, DAY, HOUR, REPLIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    from agents.partition import TicketPartition
+    from agents.labels import Names
+    from agents.seen import Seen
     from streams.policies import Policies
 
 
 def traffic_of(
-    held: Iterable[TicketPartition], policies: Policies, now: int, names: Mapping[str, str]
+    seen: Iterable[Seen], policies: Policies, now: int, names: Names
 ) -> dict[tuple[str, str], tuple[Traffic, int | None]]:
-    """By team (as named) and channel: the traffic, and the shortest first-response limit of its tickets (or None)."""
+    """By team and channel as named: the traffic, and the shortest first-response limit of its tickets (or None)."""
     sums: defaultdict[tuple[str, str], Traffic] = defaultdict(lambda: Traffic(0, 0, 0, 0, 0))
     limits: dict[tuple[str, str], int] = {}
-    for partition in held:
-        hour, day = partition.windows.sums(HOUR), partition.windows.sums(DAY)
-        for (measure, team, priority, channel), cell in day.items():
-            where = (names[team], channel)
+    for one in seen:
+        hour = one.windows[HOUR.name]
+        for (measure, team, priority, channel), cell in one.windows[DAY.name].items():
+            where = (names.teams[team], names.channels[channel])
             if measure == ARRIVALS:
                 arrived = hour.get((measure, team, priority, channel))
                 _add(sums, where, Traffic(arrived.count if arrived else 0, cell.count, 0, 0, 0))
@@ -36,8 +36,9 @@ def traffic_of(
                     limits[where] = min(promise.limit, limits.get(where, promise.limit))
             elif measure == REPLIES:
                 _add(sums, where, Traffic(0, 0, cell.total, cell.timed, 0))
-        for (team, _, channel), line in partition.queue.lines.items():
-            _add(sums, (names[team], channel), Traffic(0, 0, 0, 0, line.at_risk(now, RISKS["60m"])))
+        for (team, _, channel), waiting in one.queue.items():
+            where = (names.teams[team], names.channels[channel])
+            _add(sums, where, Traffic(0, 0, 0, 0, waiting.risks["60m"]))
     return {where: (traffic, limits.get(where)) for where, traffic in sums.items()}
 
 

@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 
     from prometheus_client import CollectorRegistry
     from prometheus_client.core import Metric
@@ -27,6 +27,13 @@ class _Collected(Collector):
         return self._families
 
 
+def _text(families: Sequence[Metric]) -> bytes:
+    """The exposition, without the series that tell when a counter was created: they would be half of all."""
+    for family in families:
+        family.samples = [sample for sample in family.samples if sample.name != f"{family.name}_created"]
+    return generate_latest(_Collected(families))
+
+
 @asynccontextmanager
 async def serving(
     host: str,
@@ -34,15 +41,19 @@ async def serving(
     registry: CollectorRegistry,
     problems: Callable[[], Mapping[str, str]],
     more: Sequence[web.RouteDef] = (),
+    gauges: Callable[[], Awaitable[Iterable[Metric]]] | None = None,
 ) -> AsyncIterator[int]:
     """Serve while inside; gives the port, which the system chooses where it is 0. Raises OSError where it is taken.
 
-    `problems`: why the process is not ready, by name; none: it is.
+    `problems`: why the process is not ready, by name; none: it is. `gauges`: families beyond the registry's that take
+    their time to collect.
     """
 
     async def metrics(_: web.Request) -> web.Response:
         families = list(registry.collect())  # on the loop, where nothing changes meanwhile; written as text off it
-        text = await asyncio.to_thread(generate_latest, _Collected(families))
+        if gauges is not None:
+            families += await gauges()
+        text = await asyncio.to_thread(_text, families)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def healthz(_: web.Request) -> web.Response:

@@ -81,7 +81,8 @@ def next_alarm(ticket: Ticket, policies: Policies, announced_from: int) -> int |
 
     `announced_from`: breaches before it are not announced (the wall clock less the maximum age).
     """
-    return min((due.at for due in _pending(ticket, policies, announced_from)), default=None)
+    pending = [due.at for due in _pending(ticket, policies, announced_from)]
+    return min([*pending, *_unsettled(ticket)], default=None)
 
 
 def ring(ticket_id: str, ticket: Ticket, policies: Policies, gate: Gate) -> list[tuple[Due, Alert]]:
@@ -107,6 +108,14 @@ def correct_silently(ticket: Ticket) -> None:
     """Take back what is no longer so without a word: a changed policy on a ticket that is done wakes nobody."""
     wrong = {mark for mark in ticket.marks if not mark.corrected and _is_wrong(ticket, mark)}
     ticket.marks = [msgspec.structs.replace(mark, corrected=True) if mark in wrong else mark for mark in ticket.marks]
+
+
+def _unsettled(ticket: Ticket) -> Iterator[int]:
+    """Deadlines that no ring has passed yet: a breach is recorded also where there is nothing to announce."""
+    for clock in ticket.state.clocks if ticket.state is not None else ():
+        if clock.since is not None and clock.breached is None and clock.deadline is not None:
+            if clock.deadline >= ticket.settled_at:
+                yield clock.deadline
 
 
 def _pending(ticket: Ticket, policies: Policies, announced_from: int) -> Iterator[Due]:

@@ -63,16 +63,14 @@ class Clock(msgspec.Struct, array_like=True, gc=False):
         self.policy, self.limit = promise.policy, promise.limit
         if self.base >= promise.limit:
             self.deadline = self.origin
-        last = len(timeline) - 2
-        for i in range(0, last + 1, 2):
-            if timeline[i + 1] in promise.rests:
-                continue
-            begin = max(timeline[i], self.origin)
-            if i == last:
-                self.run_from(begin, promise)
-            elif begin < timeline[i + 2]:
-                self.since = begin
-                self.rest_from(timeline[i + 2], promise)
+        for at, status in zip(timeline[::2], timeline[1::2], strict=True):
+            if status not in promise.rests:
+                if self.since is None:
+                    self.since = max(at, self.origin)
+            elif self.since is not None:
+                self.rest_from(at, promise)
+        if self.since is not None:
+            self.run_from(self.since, promise)
 
     def run_from(self, at: int, promise: Promise) -> None:
         """It runs from then on."""

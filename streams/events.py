@@ -17,7 +17,7 @@ LATEST = 230 * 365 * DAY
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 Score = Annotated[int, msgspec.Meta(ge=1, le=5)]
 Seq = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=31_622_400)]  # a leap year: sums of them stay in 64 bits
 Status = Literal["open", "waiting_on_customer", "on_hold", "resolved", "closed", "cancelled"]
 
 
@@ -101,7 +101,9 @@ class AgentReplied(TicketEvent, tag="agent_replied", kw_only=True, gc=False):
 
     agent_id: Annotated[Id | None, _says("Who wrote.")] = None
     team: Annotated[str | None, _says("The team for which they wrote; left out: the ticket's.")] = None
-    public: Annotated[bool | None, _says("Whether the customer sees it; left out: yes. A note answers nobody.")] = None
+    public: Annotated[
+        bool | None, _says("Whether the customer sees it; left out: yes. A note answers no customer.")
+    ] = None
     automated: Annotated[bool | None, _says("Whether a machine wrote; left out: no. A machine answers nobody.")] = None
     handle_seconds: Annotated[Seconds | None, _says("Time worked on it: offered load is made of it.")] = None
 

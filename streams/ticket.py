@@ -157,8 +157,8 @@ class Ticket(msgspec.Struct, array_like=True, gc=False):
     def _before_summary(self, fact: Fact) -> bool:
         assert self.summary is not None
         assert self.state is not None
-        if isinstance(fact, Created):
-            return fact.at <= self.state.created_at
+        if isinstance(fact, Created) and fact.at <= self.state.created_at:
+            return True
         return fact.key <= self.summary.last
 
     def _refold(self, facts: list[Fact], policies: Policies) -> None:

@@ -66,6 +66,7 @@ class Engine:
         self._stores: dict[int, StateStore] = {}
         self._lanes: dict[int, Lane] = {}
         self._replayed: dict[int, int] = {}
+        self._replay_next: dict[int, int] = {}
         self._next_changelog: dict[int, int] = {}
         self._open = False
         self._opened_at = 0
@@ -156,6 +157,7 @@ class Engine:
             for number in new:
                 self._stores[number] = self._open_store(number, ends[TopicPartition(changelog, number)])
             self._replayed = dict.fromkeys(partitions, 0)
+            self._replay_next = {}
         except Refused as error:
             self.fail(str(error), code=3)
         except Exception as error:  # noqa: BLE001 - Faust would go on without the partitions
@@ -169,6 +171,9 @@ class Engine:
         # Faust hands over a late record of a partition that was given up, too.
         if partition not in self._stores:
             return
+        if chunk.previous not in (None, self._replay_next.get(partition)):
+            self.fail(f"the changelog of partition {partition} goes on at {chunk.previous}: something was lost")
+        self._replay_next[partition] = chunk.records[-1].offset + 1
         try:
             self._replayed[partition] += self._stores[partition].replay(chunk.records, self.clock())
         except Exception as error:  # noqa: BLE001 - Faust would only log it

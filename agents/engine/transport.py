@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import aiokafka
@@ -31,8 +32,10 @@ _STILL_A_MEMBER = (NoError.errno, RebalanceInProgressError.errno)
 class Chunk(NamedTuple):
     """Records of one partition as they were fetched."""
 
-    previous: int | None  # the offset after the last record handed out before; None: the first one since a seek
     records: Sequence[Record]
+    previous: int | None  # the offset after the last record handed out before; None: the first one since a seek
+    generation: int  # of the group, when it was handed out
+    seek: int  # how often its partition had been sought then
 
 
 class Host(Protocol):
@@ -94,6 +97,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
 
     async def on_start(self) -> None:
         self._handed: dict[Any, int] = {}
+        self.seeks: Counter[Any] = Counter()
         await super().on_start()
         # The lease counts from the sending of a request that the coordinator answered; only it knows that moment.
         lease: Lease = self.app.engine.lease
@@ -112,9 +116,21 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
     async def _fetch_records(self, *args: Any, **options: Any) -> dict[Any, Chunk]:
         # Counted here, where aiokafka lets go of the records: whatever is lost after this shows as a gap.
         fetched = await super()._fetch_records(*args, **options)
-        chunks = {tp: Chunk(self._handed.get(tp), records) for tp, records in fetched.items()}
-        self._handed.update({tp: records[-1].offset + 1 for tp, records in fetched.items()})
+        generation = self.app.consumer_generation_id
+        chunks = {}
+        for tp, records in fetched.items():
+            chunks[tp] = Chunk(records, self._handed.get(tp), generation, self.seeks[tp])
+            self._handed[tp] = records[-1].offset + 1
         return chunks
+
+    async def _seek_wait(self, consumer: Any, partitions: Mapping[Any, int]) -> None:
+        self._sought(partitions)
+        await super()._seek_wait(consumer, partitions)
+
+    def _sought(self, tps: Iterable[Any]) -> None:
+        for tp in tps:
+            self.seeks[tp] += 1
+            self._handed.pop(tp, None)
 
     async def committed(self, tps: set[TP]) -> dict[TP, int | None]:
         """Committed offsets of all partitions in one request; Faust asks for one after the other."""
@@ -131,10 +147,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
         await self.call_thread(self._seek_all, positions)
 
     async def _seek_all(self, positions: Mapping[TP, int]) -> None:
+        self._sought(positions)
         for tp, offset in positions.items():
-            key = driver.ensure_aiokafka_TP(tp)
-            self._handed.pop(key, None)
-            self._consumer.seek(key, offset)
+            self._consumer.seek(driver.ensure_aiokafka_TP(tp), offset)
 
 
 class _Active:
@@ -182,7 +197,6 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust publishes no typ
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 - Faust's own
         """One message per chunk of a partition, its value a `Chunk`; Faust's own makes four tasks per record."""
-        generation = self.app.consumer_generation_id
         fetched, _ = await self._wait_next_records(timeout)
         if not fetched or self.should_stop:
             return
@@ -191,9 +205,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust publishes no typ
             tp = TP(key.topic, key.partition)
             previous = whole.previous
             for start in range(0, len(whole.records), size):
-                # A chunk of an earlier generation is dropped: its records are fetched again after that seek.
-                if not self.flow_active or self.app.consumer_generation_id != generation:
-                    return
+                if not self.flow_active or self._is_stale(tp, whole):
+                    break
                 records = whole.records[start : start + size]
                 last = records[-1]
                 message = ConsumerMessage(
@@ -204,15 +217,19 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust publishes no typ
                     None,
                     None,
                     None,
-                    Chunk(previous, records),
+                    Chunk(records, previous, whole.generation, whole.seek),
                     None,
                     0,
                     0,
                     tp,
-                    generation_id=generation,
+                    generation_id=whole.generation,
                 )
                 previous = last.offset + 1
                 yield tp, message
+
+    def _is_stale(self, tp: TP, chunk: Chunk) -> bool:
+        # Its records are fetched again, by us after the seek or by the partition's next owner.
+        return chunk.generation != self.app.consumer_generation_id or chunk.seek != self._thread.seeks[tp]
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's own
         return await super()._getmany(active_partitions and _Active(self), timeout)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,10 +69,6 @@ class NotifierMetrics:
     def decided(self, destination: str, decision: Decision) -> None:
         """Count a decision."""
         self.decisions.labels(destination, decision.action.value, decision.reason).inc()
-
-    def render(self) -> bytes:
-        """The exposition text."""
-        return generate_latest(self.registry)
 
     def _counter(self, name: str, meaning: str) -> Counter:
         return Counter(f"sla_notifier_{name}", meaning, ["destination"], registry=self.registry)

@@ -42,9 +42,7 @@ def incidents(draw: Draw, start: int, days: float) -> dict[int, Incident]:
     return found
 
 
-def arrivals(
-    draw: Draw, tickets: int, start: int, end: int, unplanned: Mapping[int, Incident]
-) -> Iterator[int]:
+def arrivals(draw: Draw, tickets: int, start: int, end: int, unplanned: Mapping[int, Incident]) -> Iterator[int]:
     """Exactly `tickets` instants in order, in [start, end), in memory that does not grow with their number.
 
     Given their number, the arrivals of a Poisson process are independent draws from the normalised rate; the
@@ -55,8 +53,7 @@ def arrivals(
     ends = [min(end, (hour + 1) * HOUR) for hour in hours]
     surges = (1 + unplanned[hour].surge if hour in unplanned else 1.0 for hour in hours)
     weights = (
-        profile.weight(begin) * surge * (stop - begin)
-        for begin, stop, surge in zip(begins, ends, surges, strict=True)
+        profile.weight(begin) * surge * (stop - begin) for begin, stop, surge in zip(begins, ends, surges, strict=True)
     )
     cumulative = list(itertools.accumulate(weights, initial=0.0))
     position, last = 0.0, len(hours) - 1

@@ -30,9 +30,7 @@ def simulate(tickets: int, seed: int, days: float, start: int, staffing: float =
     return (event for _, _, event in _Centre(tickets, seed, days, start, staffing).run())
 
 
-def live(
-    tickets_per_day: int, seed: int, start: int, staffing: float = 1.0
-) -> Iterator[tuple[int, str, Event]]:
+def live(tickets_per_day: int, seed: int, start: int, staffing: float = 1.0) -> Iterator[tuple[int, str, Event]]:
     """(instant, type, event) of such a centre for a year to come, as they happen in simulated time."""
     return _Centre(tickets_per_day * 365, seed, 365, start, staffing).run()
 

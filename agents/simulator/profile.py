@@ -64,6 +64,7 @@ WRAP_UP = 40 * SECOND
 CHAT_TYPING = 45 * SECOND
 EMAIL_WORK = 6 * MINUTE
 HAND_OVER_LOOK = 2 * MINUTE
+READING = 40 * SECOND  # what another team wrote
 BACK_OFFICE = 8 * MINUTE
 
 # What the planners take a ticket to cost, all that follows included. They staff for the mean of a shift at

@@ -166,6 +166,7 @@ def _hand_over(c: Centre, t: Ticket, agent: Agent) -> Step:
     t.team = others[c.draw.below(len(others))]
     c.tell(t, "ticket_updated", team=t.team.name, category=c.draw.pick(t.team.categories))
     taker: Agent = yield _claim(c, t)
+    yield _work(c, taker, profile.READING)
     accepts = c.draw.pick(_ACCEPTS)
     if accepts == "accepted_by":
         _status(c, t, "open", accepted_by=t.team.name)

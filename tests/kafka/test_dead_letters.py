@@ -31,7 +31,7 @@ class Desk:
 
     def put(self, *letters: Record) -> list[str]:
         """Their names on the command line."""
-        return [f"{p}:{o}" for p, o in asyncio.run(write_records(self.bootstrap, letters))]
+        return [f"{p}:{o}" for p, o in write_records(self.bootstrap, letters)]
 
     def run(self, *arguments: str, expected: int = 0) -> str:
         """What `slawatch dead-letters` prints, which must end with the exit code expected."""

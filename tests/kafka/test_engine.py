@@ -24,9 +24,9 @@ async def test_an_unanswered_ticket_rings_within_a_second_and_an_answered_one_ne
         await run.all_live(worker)
         created = now()
         for number in range(20):
-            await run.send("created", f"T{number}", created)
+            run.send("created", f"T{number}", created)
         for number in range(10):
-            await run.send("replied", f"T{number}", created + 1_000_000)
+            run.send("replied", f"T{number}", created + 1_000_000)
         await run.assert_exact()
         deadline = created + 2_000_000
         lateness = [record.timestamp * 1000 - deadline - 500_000 for record in await run.records("alerts")]
@@ -60,7 +60,7 @@ async def test_an_empty_disk_recovers_the_same_state(kafka: str, unique: str, tm
         await run.all_live(worker)
         await run.load(1000, 3, chance)
         for ticket in chance.sample(sorted(run.sent), 200):
-            await run.forget(ticket)
+            run.forget(ticket)
         await run.assert_exact()
         worker.kill()
         shutil.rmtree(tmp_path / "w0")
@@ -125,16 +125,16 @@ async def test_a_reply_that_lies_unread_is_read_before_anything_rings(kafka: str
     async with Run(kafka, unique, tmp_path, limit=3) as run:
         created = now()
         for number in range(200):
-            await run.send("created", f"T{number}", created)
-        await run.producer.flush()
+            run.send("created", f"T{number}", created)
+        run.flush()
         worker = run.start()
         await run.all_live(worker)
         worker.kill()
         for number in range(100_000):
-            await run.send("noise", f"T{number % 200}", created)
+            run.send("noise", f"T{number % 200}", created)
         for number in range(199):
-            await run.send("replied", f"T{number}", created + 1_000_000)
-        await run.producer.flush()
+            run.send("replied", f"T{number}", created + 1_000_000)
+        run.flush()
         await eventually(lambda: now() > created + 5_000_000, 10)
         run.start()
         alerts = await run.assert_exact(60)

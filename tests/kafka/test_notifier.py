@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,27 +19,24 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from fake_chat import FakeChat, answers, hangs
 from notices import QUICK, alert_record
+from prometheus_client import generate_latest
 from redis.asyncio import Redis
 from services import RedisServer, free_ports
 from waiting import eventually
 
-from agents.engine.connection import Connection
+from agents.engine import Connection, wall_clock
 from agents.notifier.claims import Claims, MemoryClaims
 from agents.notifier.claims_redis import RedisClaims
-from agents.notifier.health import serving
 from agents.notifier.http import open_session
 from agents.notifier.message import Delivery
 from agents.notifier.notifier import Endpoint, Notifier
 from agents.notifier.webhook import WebhookSender
 from agents.topics import Topics
+from agents.web import serving
 from config.routing import Route, Routing
 from streams.instants import HOUR, SECOND, format_instant
 
 PARTITIONS = 3
-
-
-def wall_clock() -> int:
-    return time.time_ns() // 1000
 
 
 @dataclass
@@ -198,7 +194,7 @@ async def test_a_destination_down_for_long_holds_back_no_other_and_gets_all_in_o
         await site.alert(number, ticket_id=f"T-{number % PARTITIONS}", alert_id=f"{number:024x}")
         await eventually(lambda number=number: len(bodies(site, "desk")) == number + 1, timeout=30)
     assert await site.left() == 40
-    assert b'sla_notifier_behind{destination="down"} 1.0' in notifier.metrics.render()
+    assert b'sla_notifier_behind{destination="down"} 1.0' in generate_latest(notifier.metrics.registry)
     site.chat.heal("/down")
     taken = len(site.chat.to("/down"))
     await eventually(lambda: all_committed(site), timeout=30)
@@ -269,7 +265,10 @@ async def test_notifiers_come_and_go_and_nothing_is_sent_twice(site: Site, redis
 
 async def test_metrics_and_health_are_served(site: Site, redis_url: str, promtool: Path) -> None:
     notifier = await site.start(await site.claims(redis_url), "desk", "hung")
-    async with serving(notifier, "127.0.0.1", 0) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as web:
+    async with (
+        serving("127.0.0.1", 0, notifier.metrics.registry, lambda: notifier.problems) as port,
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as web,
+    ):
 
         async def status(path: str) -> int:
             async with web.get(path) as response:

@@ -43,10 +43,11 @@ encode = msgspec.msgpack.Encoder().encode
 class Counting:
     """See the module."""
 
-    def __init__(self, prefix: str, limit: int, store: Store) -> None:
+    def __init__(self, prefix: str, limit: int, grace: int, store: Store) -> None:
         self._alerts = f"{prefix}-alerts"
         self._ledger = f"{prefix}-ledger"
         self._limit = limit
+        self._grace = grace
         self._store = store
         self._heap: list[tuple[int, bytes]] = []
         self.sizes: Counter[int] = Counter()
@@ -113,8 +114,7 @@ class Counting:
 
     def ring(self, read_up_to: int, now: int) -> Changes:
         changes = Changes()
-        due = self._heap[0][0]
-        while self._heap and self._heap[0][0] <= due and len(changes.alerts) < 500:
+        while self._heap and self._heap[0][0] + self._grace <= read_up_to and len(changes.alerts) < 500:
             deadline, key = heapq.heappop(self._heap)
             stored = changes.tickets.get(key) or self._store.get(key)
             if stored is None:

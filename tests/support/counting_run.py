@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import json
 import os
-import random
-import signal
 import subprocess
 import sys
 import time
@@ -15,19 +14,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from confluent_kafka import Producer
 from counting import FORGET, Event, decode_ticket, expected
 from waiting import eventually
 
 if TYPE_CHECKING:
+    import random
+    import signal
     from collections.abc import Callable
 
     from aiokafka import ConsumerRecord
 
 _WORKER = Path(__file__).with_name("counting_worker.py")
 _APPENDED = {"message.timestamp.type": "LogAppendTime"}
-_TOPICS = {
+TOPICS = {
     "created": {},
     "replied": {},
     "noise": {},
@@ -118,25 +120,29 @@ class Run:
         self._number = 0
 
     async def __aenter__(self) -> Self:
+        if self._options.get("create", True):
+            await self._create_topics()
+        configuration = {"bootstrap.servers": self._bootstrap, "linger.ms": 5, "enable.idempotence": True}
+        self._producer = Producer({**configuration, "partitioner": "murmur2_random", "log_level": 0})
+        return self
+
+    async def _create_topics(self) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
         await admin.start()
         replication = self._options.get("replication", 1)
         await admin.create_topics(
             [
                 NewTopic(self.topic(name), self.partitions, replication, topic_configs=configuration)
-                for name, configuration in _TOPICS.items()
+                for name, configuration in TOPICS.items()
             ]
         )
         await admin.close()
-        self.producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, linger_ms=5, enable_idempotence=True)
-        await self.producer.start()
-        return self
 
     async def __aexit__(self, *_: object) -> None:
         for worker in self.workers:
             if worker.process.poll() is None:
                 worker.kill()
-        await self.producer.stop()
+        self.flush()
 
     def topic(self, name: str) -> str:
         return f"{self._prefix}-{name}"
@@ -148,18 +154,26 @@ class Run:
         self.workers.append(worker)
         return worker
 
-    async def send(self, kind: str, ticket: str, at: int | None = None, *, repeats: int = 1) -> None:
+    def flush(self) -> None:
+        """Waits until all that was sent is acknowledged."""
+        assert self._producer.flush(60) == 0, "not everything sent was acknowledged"
+
+    def send(self, kind: str, ticket: str, at: int | None = None, *, repeats: int = 1) -> None:
         """Sends an event, with its instant now if not given, and remembers it."""
         self._number += 1
         event = Event(f"e{self._number}", now() if at is None else at)
         self.sent[ticket].append((kind, event))
         for _ in range(repeats):
-            await self.producer.send(self.topic(kind), msgspec.json.encode(event), key=ticket.encode())
+            self._produce(kind, ticket, msgspec.json.encode(event))
 
-    async def forget(self, ticket: str) -> None:
+    def forget(self, ticket: str) -> None:
         """Makes the worker write a tombstone."""
         self.forgotten.add(ticket)
-        await self.producer.send(self.topic("noise"), FORGET, key=ticket.encode())
+        self._produce("noise", ticket, FORGET)
+
+    def _produce(self, kind: str, ticket: str, value: bytes) -> None:
+        self._producer.produce(self.topic(kind), value, ticket.encode())
+        self._producer.poll(0)
 
     async def load(
         self, rate: float, seconds: float, chance: random.Random, *, until: Callable[[], bool] | None = None
@@ -175,27 +189,31 @@ class Run:
                 created = now()
                 fate = chance.random()
                 if fate < 0.5:
-                    later.append((created + int(chance.random() * (self.limit - 1.2) * 1e6), "replied", ticket))
+                    heapq.heappush(
+                        later, (created + int(chance.random() * (self.limit - 1.2) * 1e6), "replied", ticket)
+                    )
                 elif fate < 0.7:
-                    later.append((created + int((self.limit + 1.0 + chance.random()) * 1e6), "replied", ticket))
-                later.append((created + int(chance.random() * 1e6), "noise", ticket))
-                await self.send("created", ticket, created, repeats=1 + (chance.random() < 0.1))
+                    heapq.heappush(
+                        later, (created + int((self.limit + 1.0 + chance.random()) * 1e6), "replied", ticket)
+                    )
+                heapq.heappush(later, (created + int(chance.random() * 1e6), "noise", ticket))
+                self.send("created", ticket, created, repeats=1 + (chance.random() < 0.1))
                 count += 1
-                count += await self._due(later)
+                count += self._due(later)
             await asyncio.sleep(0.005)
-            count += await self._due(later)
+            count += self._due(later)
         while later:
-            await self._due(later)
+            self._due(later)
             await asyncio.sleep(0.01)
-        await self.producer.flush()
+        self.flush()
 
-    async def _due(self, later: list[tuple[int, str, str]]) -> int:
-        moment = now()
-        due = [one for one in later if one[0] <= moment]
-        later[:] = [one for one in later if one[0] > moment]
-        for _, kind, ticket in due:
-            await self.send(kind, ticket)
-        return len(due)
+    def _due(self, later: list[tuple[int, str, str]]) -> int:
+        sent = 0
+        while later and later[0][0] <= now():
+            _, kind, ticket = heapq.heappop(later)
+            self.send(kind, ticket)
+            sent += 1
+        return sent
 
     async def records(self, name: str) -> list[ConsumerRecord]:
         """All records of a topic, in the order of each partition."""

@@ -80,9 +80,10 @@ def config_of(options: dict[str, Any]) -> EngineConfig:
 
 async def serve(options: dict[str, Any]) -> None:
     observer = Telling()
-    factory = partial(make, options["prefix"], int(options["limit"] * SECOND))
+    config = config_of(options)
+    factory = partial(make, options["prefix"], int(options["limit"] * SECOND), config.grace)
     shift = int(options.get("clock_ahead", 0) * SECOND)
-    engine = Engine(config_of(options), factory, observer, lambda: time.time_ns() // 1000 + shift)
+    engine = Engine(config, factory, observer, lambda: time.time_ns() // 1000 + shift)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -101,8 +102,8 @@ async def serve(options: dict[str, Any]) -> None:
     say("stopped", sizes=sizes)
 
 
-def make(prefix: str, limit: int, _: int, store: Any) -> Counting:
-    return Counting(prefix, limit, store)
+def make(prefix: str, limit: int, grace: int, _: int, store: Any) -> Counting:
+    return Counting(prefix, limit, grace, store)
 
 
 if __name__ == "__main__":

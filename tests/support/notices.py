@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from prometheus_client import generate_latest
 
 from agents.notifier.backoff import Backoff, Pace
 from agents.notifier.claims import Claims, MemoryClaims
@@ -117,6 +118,10 @@ class Rig:
         job = Job(one, self.partition, offset)
         self.lane.put(job)
         return job
+
+    def exposed(self) -> bytes:
+        """The text that Prometheus would read."""
+        return generate_latest(self.metrics.registry)
 
     def counted(self, name: str) -> float:
         """A counter of this lane, by its attribute in NotifierMetrics."""

@@ -220,13 +220,24 @@ def test_warning_before_a_deadline_walks_over_the_night() -> None:
     assert format_instant(office.add(due, -10 * MINUTE)) == "2026-01-06T09:00:00Z"
 
 
-@pytest.mark.parametrize("year", ["0001", "1900", "1970", "2200", "2999"])
-def test_any_year_is_answered(year: str) -> None:
-    """An event stamped in a far year costs a moment and no error."""
+@pytest.mark.parametrize("year", [1899, 1970, 2200, 2999])
+def test_far_years_are_answered(year: int) -> None:
+    """In either direction, by laying out the years between."""
     office = Calendar("office", "America/New_York", OFFICE)
     now, far = parse_instant("2026-01-06T09:10:00Z"), parse_instant(f"{year}-06-01T12:00:00Z")
     share = office.elapsed(min(now, far), max(now, far)) / abs(now - far)
     assert share == pytest.approx(40 / 168, rel=1e-3)
+
+
+def test_an_unset_year_is_before_all_hours() -> None:
+    """A clock that starts in year 1 meets its first open instant in 1898."""
+    office = Calendar("office", "America/New_York", OFFICE)
+    unset, now = parse_instant("0001-01-01T00:00:00Z"), parse_instant("2026-01-06T09:10:00Z")
+    opening = office.next_open(unset)
+    assert format_instant(opening).startswith("1898")
+    assert office.elapsed(unset, now) == office.elapsed(opening, now)
+    with pytest.raises(CalendarNeverOpens):
+        office.add(unset, -1)
 
 
 def test_a_calendar_without_hours_never_opens() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from notices import Clock, MemoryLog, Scripted, alert_record
+from prometheus_client import generate_latest
 
 from agents.notifier.claims import MemoryClaims
 from agents.notifier.http import Outcome, Result
@@ -94,7 +95,7 @@ def test_bad_and_unrouted_records_are_counted_and_passed_over() -> None:
     house, partition, _ = intake(a=10)
     house.take(partition, [Record(1, b"{"), Record(2, None), record(3, "")])
     assert partition.committable() == 4
-    rendered = house._metrics.render()
+    rendered = generate_latest(house._metrics.registry)
     assert b"sla_notifier_bad_alerts_total 2.0" in rendered
     assert b"sla_notifier_unrouted_alerts_total 1.0" in rendered
 

@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -286,6 +287,15 @@ def test_the_command_writes_the_same_bytes_for_the_same_seed(tmp_path: Path) -> 
     assert files[0].read_bytes() == files[1].read_bytes()
     on_screen = run("--tickets", "50", "--seed", "3", "--days", "2")
     assert on_screen.stdout_bytes == gzip.decompress(files[0].read_bytes())
+
+
+def test_the_example_is_what_its_readme_says() -> None:
+    examples = Path(__file__).parents[2] / "examples"
+    (line,) = re.findall(
+        r"`slawatch simulate (.*) --out examples/events.jsonl.gz`", (examples / "README.md").read_text()
+    )
+    made = run(*line.split())
+    assert made.stdout_bytes == gzip.decompress((examples / "events.jsonl.gz").read_bytes())
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """What every store of claims promises: the same suite for Redis and for memory."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,16 +8,13 @@ from redis.asyncio import Redis
 from services import RedisServer
 from waiting import eventually
 
+from agents.engine import wall_clock
 from agents.notifier.claims import Claim, Claims, ClaimsUnavailable, Held, MemoryClaims
 from agents.notifier.claims_redis import RedisClaims
 from streams.instants import MINUTE, SECOND
 
 LEASE = 30 * SECOND
 OURS, DONE, LEFT, FLUSHED = Claim(Held.OURS), Held.DONE, Claim(Held.LEFT_BEHIND), Claim(Held.FLUSHED)
-
-
-def wall_clock() -> int:
-    return time.time_ns() // 1000
 
 
 @pytest.fixture(params=["memory", "redis"])

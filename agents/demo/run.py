@@ -1,0 +1,237 @@
+"""The demo put together: everything in this process and in memory, until somebody has seen enough."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import click
+import uvloop
+from rich.console import Console
+
+from agents.app import Worker
+from agents.demo import figures
+from agents.demo.chat import ScreenChat
+from agents.demo.feed import Feed, arrivals
+from agents.demo.picture import save
+from agents.demo.screen import View
+from agents.demo.show import Lines, Screen
+from agents.demo.squeeze import SPEED, SqueezedClock
+from agents.engine import Connection
+from agents.engine.embedded import EmbeddedKafka
+from agents.notifier.claims import MemoryClaims
+from agents.notifier.notifier import Endpoint, Notifier
+from agents.simulator import live
+from agents.simulator.draw import Draw
+from agents.topics import Topics
+from config.settings import Settings
+from streams.instants import DAY, HOUR, MINUTE, SECOND, parse_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from agents.demo.show import Show
+
+MORNING = parse_instant("2026-03-02T06:00:00+08:00")
+OPENING = parse_instant("2026-03-02T10:20:00+08:00")
+"""The centre begins on a Monday morning and is shown from the rush hour on, so that there is a queue at once."""
+TICKETS_A_DAY = 4_000
+STAFFING = 0.85
+"""A few agents too few: promises are broken now and then."""
+
+PARTITIONS = 4
+PORT = 9464
+_HOST = "127.0.0.1"
+_NAP = 0.05
+_SESSION = 5 * MINUTE
+_CHAT = "screen"
+_PATIENCE = 4.0
+"""Seconds that an orderly end may take; as all state is in memory, any other one loses nothing either."""
+
+
+def run(seed: int, minutes: float | None, picture: Path | None) -> None:
+    """Show it until SIGINT, SIGTERM or the end of the minutes. `picture`: where to keep the last screen, as SVG.
+
+    Raises Refused where the installed confluent-kafka brings no Kafka to embed, OSError where the picture cannot be
+    written.
+    """
+    console = Console()
+    show: Show = Screen(console) if console.is_terminal and not console.is_dumb_terminal else Lines(console)
+    logging.basicConfig(level=logging.WARNING, handlers=[notes := _Notes(show)], force=True)
+    demo = _Demo(seed, show, notes)
+    try:
+        uvloop.run(demo.run(minutes))
+    finally:
+        show.close()
+    demo.guard.cancel()
+    if picture is not None:
+        save(demo.view(), picture)
+    with contextlib.suppress(BrokenPipeError):
+        click.echo(demo.summary())
+
+
+class _Notes(logging.Handler):
+    """Keeps the newest warning for the screen; the last words of a process that ends itself go to standard error."""
+
+    def __init__(self, show: Show) -> None:
+        super().__init__(logging.WARNING)
+        self.newest = ""
+        self._show = show
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take note."""
+        self.newest = record.getMessage()
+        if record.levelno >= logging.CRITICAL:
+            self._show.close()
+            click.echo(self.newest, err=True)
+
+
+class _Opened:
+    """Implements the notifier's `Routes`: what was due before the show began is in the figures, not in the chat."""
+
+    def route(self, alert: Mapping[str, Any], now: int) -> list[str]:
+        """See the port."""
+        return [] if alert.get("late") and now < OPENING + 5 * MINUTE else [_CHAT]
+
+
+class _Demo:
+    """The parts of one run."""
+
+    def __init__(self, seed: int, show: Show, notes: _Notes) -> None:
+        self.guard = threading.Timer(_PATIENCE, self._end_at_once)
+        self._seed = seed
+        self._show = show
+        self._notes = notes
+        self._stop = asyncio.Event()
+        self._clock = SqueezedClock(OPENING)
+        self._chat = ScreenChat(self._clock, show.card)
+        self._topics = Topics()
+        self._figures = figures.Figures()
+        self._url = ""
+        self._worker: Worker
+        self._feed: Feed
+
+    async def run(self, minutes: float | None) -> None:
+        """Start the parts, wait for the end, stop them. Raises what one of them raised."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._told_to_stop)
+        if minutes is not None:
+            loop.call_later(minutes * 60, self._told_to_stop)
+        with EmbeddedKafka((topic.name for topic in self._topics.all), PARTITIONS) as kafka:
+            await self._run(Connection(kafka.bootstrap))
+
+    async def _run(self, connection: Connection) -> None:
+        self._feed = Feed(connection, self._topics, self._clock)
+        self._worker = Worker(self._settings(connection), connection, self._topics, None, self._clock)
+        notifier = self._notifier(connection)
+        events = live(TICKETS_A_DAY, self._seed, MORNING, STAFFING)
+        working = asyncio.create_task(self._worker.run(self._stop, self._listening))
+        notifying = asyncio.create_task(notifier.run())
+        feeding = asyncio.create_task(self._feed.run(arrivals(events, Draw(self._seed))))
+        showing = asyncio.create_task(self._look())
+        opening = asyncio.create_task(self._open(notifier))
+        parts = [working, notifying, feeding, showing]
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait([stopping, *parts], return_when=asyncio.FIRST_COMPLETED)
+        self._told_to_stop()
+        notifier.stop()
+        for task in (opening, feeding, showing):
+            task.cancel()
+        for ended in await asyncio.gather(*parts, return_exceptions=True):
+            if isinstance(ended, Exception):
+                raise ended
+
+    async def _open(self, notifier: Notifier) -> None:
+        """Time stands still until all is in place: what happens in the show is then told when it happens."""
+        await self._feed.caught_up.wait()
+        while self._worker.problems() or notifier.problems:  # noqa: ASYNC110 - neither says when they are gone
+            await asyncio.sleep(_NAP)
+        self._clock.go()
+
+    def _settings(self, connection: Connection) -> Settings:
+        return Settings(
+            kafka=connection.bootstrap,
+            partitions=PARTITIONS,
+            # In simulated time: a second of ours for what is under way.
+            grace=SPEED * SECOND,
+            input_stall=HOUR,
+            # In our time. Nobody else wants the partitions: a process that was stopped for a while may go on.
+            session_timeout=_SESSION,
+            metrics_listen=f"{_HOST}:{_free(PORT)}",
+        )
+
+    def _notifier(self, connection: Connection) -> Notifier:
+        return Notifier(
+            connection=connection,
+            topics=self._topics,
+            group="demo-notifier",
+            routes=_Opened(),
+            endpoints=[Endpoint(_CHAT, self._chat, SECOND)],
+            claims=MemoryClaims(self._clock),
+            clock=self._clock,
+            max_age=DAY,
+            session_timeout=_SESSION,
+        )
+
+    # Seeing
+
+    async def _look(self) -> None:
+        with contextlib.suppress(OSError):  # nobody sees it any more
+            while True:
+                self._figures = figures.read(self._worker.partitions(), self._clock())
+                await self._show.update(self.view())
+                await asyncio.sleep(self._show.every)
+
+    def view(self) -> View:
+        """How things stand."""
+        return View(
+            now=self._clock(),
+            figures=self._figures,
+            cards=list(self._chat.cards),
+            counts=self._chat.counts,
+            sent=self._feed.sent,
+            rate=self._feed.rate(),
+            url=self._url,
+            state="" if self._worker.engine.live else "starting: the worker takes its partitions",
+            trouble=self._notes.newest,
+        )
+
+    def summary(self) -> str:
+        """The last line."""
+        counts = ", ".join(f"{count} {tone}" for tone, count in sorted(self._chat.counts.items())) or "none"
+        return f"{self._feed.sent:,} events; cards: {counts}"
+
+    def _listening(self, port: int) -> None:
+        self._url = f"http://{_HOST}:{port}"
+
+    # Ending
+
+    def _told_to_stop(self) -> None:
+        if self._stop.is_set():
+            return
+        self._stop.set()
+        self.guard.daemon = True
+        self.guard.start()
+
+    def _end_at_once(self) -> None:
+        self._show.close()
+        os._exit(0)
+
+
+def _free(port: int) -> int:
+    """The port, or 0 (any) where it is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError:
+            return 0
+    return port

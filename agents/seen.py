@@ -1,0 +1,55 @@
+"""What is seen of a partition at one instant: plain figures of its own, which another thread may add up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from streams.queue import RISKS
+from streams.windows import WINDOWS
+
+if TYPE_CHECKING:
+    from agents.partition import TicketPartition
+    from streams.queue import Line
+    from streams.windows import Cell, Key, Labels
+
+STATES = ("open", "unanswered", "waiting", "on_customer", "on_hold", "overdue")
+
+
+class Waiting(NamedTuple):
+    """The queue of one team, priority and channel: tickets by state and by risk, and the longest wait's begin."""
+
+    states: dict[str, int]
+    risks: dict[str, int]
+    since: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A partition's windows by name, its queue, its agents by (team, status), and how many tickets it keeps."""
+
+    windows: dict[str, dict[Key, Cell]]
+    queue: dict[Labels, Waiting]
+    staff: Counter[tuple[str, str]]
+    tickets: int
+    orphans: int
+
+
+def look(partition: TicketPartition, now: int) -> Seen:
+    """What there is to see; its cost follows the numbers of labels and agents, not of tickets."""
+    return Seen(
+        windows={window.name: partition.windows.sums(window) for window in WINDOWS},
+        queue={where: _waiting(line, now) for where, line in partition.queue.lines.items()},
+        staff=Counter((member.team or "", member.status) for member in partition.staff.values()),
+        tickets=partition.tickets,
+        orphans=partition.orphans,
+    )
+
+
+def _waiting(line: Line, now: int) -> Waiting:
+    return Waiting(
+        states={state: getattr(line, state) for state in STATES},
+        risks={name: line.at_risk(now, within) for name, within in RISKS.items()},
+        since=line.oldest(),
+    )

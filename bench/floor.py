@@ -1,0 +1,97 @@
+"""The raw floor: read, decode, keep a value a ticket, write a changelog in batches; prints how far it is."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import defaultdict
+from datetime import datetime
+
+import msgspec
+import uvloop
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from agents.engine import Connection
+from agents.topics import Topics
+from streams.events import TOPIC_OF
+
+BOOTSTRAP, APP, COUNT = os.environ["BOOTSTRAP"], os.environ["APP"], int(os.environ["COUNT"])
+
+
+class Event(msgspec.Struct):
+    type: str
+    ticket_id: str
+    occurred_at: datetime
+    team: str | None = None
+    priority: str | None = None
+    status: str | None = None
+
+
+class State(msgspec.Struct, array_like=True):
+    created: int = 0
+    priority: str | None = None
+    team: str | None = None
+    first_reply: int = 0
+    last_wrote: int = 0
+    status: str | None = None
+
+
+async def main() -> None:
+    topics = Topics("bench.", APP)
+    await topics.create(Connection(BOOTSTRAP), 4, 1)
+    consumer = AIOKafkaConsumer(
+        *(topics.name(name) for name in TOPIC_OF.values()), bootstrap_servers=BOOTSTRAP, group_id=APP,
+        auto_offset_reset="earliest", enable_auto_commit=False,
+    )  # fmt: skip
+    producer = AIOKafkaProducer(
+        bootstrap_servers=BOOTSTRAP, acks="all", enable_idempotence=True, max_batch_size=512 * 1024, linger_ms=5,
+        compression_type="lz4",
+    )  # fmt: skip
+    await consumer.start()
+    await producer.start()
+    decode = msgspec.json.Decoder(Event).decode
+    encode = msgspec.msgpack.Encoder().encode
+    states: defaultdict[int, dict[bytes, State]] = defaultdict(dict)
+    sent: list[asyncio.Future[object]] = []
+    read = 0
+    committed = time.monotonic()
+    while read < COUNT:
+        for place, records in (await consumer.getmany(timeout_ms=500, max_records=8000)).items():
+            kept = states[place.partition]
+            batch = producer.create_batch()
+            for record in records:
+                event = decode(record.value)
+                at = int(event.occurred_at.timestamp() * 1000)
+                state = kept.setdefault(record.key, State())
+                apply(state, event, at)
+                value = encode(state)
+                while batch.append(key=record.key, value=value, timestamp=None) is None:
+                    sent.append(await producer.send_batch(batch, topics.changelog, partition=place.partition))
+                    batch = producer.create_batch()
+            sent.append(await producer.send_batch(batch, topics.changelog, partition=place.partition))
+            read += len(records)
+        print(read, flush=True)
+        if time.monotonic() - committed > 1:
+            await asyncio.gather(*sent)
+            sent.clear()
+            await consumer.commit()
+            committed = time.monotonic()
+    await asyncio.gather(*sent)
+    print(read, flush=True)
+    await asyncio.sleep(60)  # until the harness has looked at it
+
+
+def apply(state: State, event: Event, at: int) -> None:
+    if event.type == "ticket_created":
+        state.created, state.priority, state.team = at, event.priority, event.team
+    elif event.type == "agent_replied":
+        state.first_reply = state.first_reply or at
+    elif event.type == "customer_replied":
+        state.last_wrote = at
+    else:
+        state.status = event.status
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

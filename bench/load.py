@@ -1,0 +1,67 @@
+"""A load of ticket events in the order of their time: ten tickets a second, about fifty thousand open at once."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import UTC, datetime
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TICKETS_A_SECOND = 10
+EVENTS_A_TICKET = 5.0  # about
+PRIORITIES = ("urgent", "high", "normal", "low")
+
+POLICIES = """\
+version: 1
+policies:
+  - name: urgent
+    when: {priority: [urgent]}
+    targets: {first_response: {limit: 15m}, next_response: {limit: 15m}, resolution: {limit: 4h}}
+  - name: the rest
+    targets: {first_response: {limit: 2h}, next_response: {limit: 2h}, resolution: {limit: 24h}}
+"""
+"""Three targets a ticket."""
+
+
+def events(count: int, begin: float, seed: int = 7) -> Iterator[tuple[float, str, str, bytes]]:
+    """(time in seconds, type, ticket id, JSON) of so many events, from `begin` on."""
+    draw = random.Random(seed)
+    waiting: list[tuple[float, int, str, str, dict[str, str]]] = []
+    order = sent = ticket = 0
+    while sent < count:
+        at = begin + ticket / TICKETS_A_SECOND
+        for moment, kind, fields in _ticket(draw, at):
+            heappush(waiting, (moment, order, kind, f"T{ticket:08d}", fields))
+            order += 1
+        ticket += 1
+        upto = begin + ticket / TICKETS_A_SECOND
+        while waiting and waiting[0][0] < upto and sent < count:
+            moment, number, kind, ticket_id, fields = heappop(waiting)
+            event = {"event_id": f"e-{number:010d}", "type": kind, "ticket_id": ticket_id}
+            event["occurred_at"] = datetime.fromtimestamp(round(moment, 3), UTC).isoformat()
+            yield moment, kind, ticket_id, json.dumps(event | fields, separators=(",", ":")).encode()
+            sent += 1
+
+
+def _ticket(draw: random.Random, at: float) -> list[tuple[float, str, dict[str, str]]]:
+    life = draw.uniform(2500, 7500)
+    answer = min(draw.expovariate(1 / 600), life * 0.9)
+    team = f"team-{draw.randrange(12)}"
+    agent = f"agent-{draw.randrange(200)}"
+    priority = draw.choices(PRIORITIES, (10, 20, 50, 20))[0]
+    attributes = {"priority": priority, "team": team, "channel": "email", "agent_id": agent}
+    reply = {"agent_id": agent, "team": team}
+    found = [(at, "ticket_created", attributes), (at + answer, "agent_replied", reply)]
+    if draw.random() < 0.8:
+        wrote = at + answer + draw.random() * (life - answer) * 0.5
+        found.append((wrote, "customer_replied", {}))
+        if draw.random() < 0.9:
+            found.append((wrote + min(draw.expovariate(1 / 500), (at + life - wrote) * 0.9), "agent_replied", reply))
+    if draw.random() < 0.48:
+        found.append((at + draw.random() * answer, "customer_replied", {}))
+    found.append((at + life, "status_changed", {"status": "resolved"}))
+    return found
