@@ -12,7 +12,7 @@ PIP := PYTHONWARNINGS=ignore PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT
 # Debian's packages by the program that each brings.
 PROGRAMS := redis-server:redis-server promtool:prometheus
 
-.PHONY: help install services test check format demo clean
+.PHONY: help install services test check format docs demo clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -31,6 +31,11 @@ check: .venv/.tools  ## Lint, format, types, layers
 format: .venv/.tools  ## Sort imports and format
 	$(BIN)/ruff check --select I --fix .
 	$(BIN)/ruff format .
+
+docs: .venv/.application  ## Write what follows from the code: docs/schemas, docs/asyncapi.yaml, tables in docs/*.md
+	$(BIN)/python -m config.schema policy >docs/policy.schema.json
+	$(BIN)/python -m config.schema routing >docs/routing.schema.json
+	$(BIN)/python -m agents.documents
 
 demo: .venv/.application  ## A simulated call centre on an embedded Kafka: wheels alone, no server
 	$(BIN)/slawatch demo

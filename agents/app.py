@@ -89,7 +89,7 @@ class Worker:
         )
         self._clock = clock
         self._started = False
-        self.meters.registry.register(TicketGauges(self.partitions, self.rules, clock))
+        self.gauges = TicketGauges(self.partitions, self.rules, clock)
 
     def partitions(self) -> Iterator[TicketPartition]:
         """The partitions held and live."""
@@ -103,7 +103,9 @@ class Worker:
         """
         host, port = split_address(self.settings.metrics_listen)
         explaining = [web.get("/tickets/{ticket_id}", self._explain)]
-        async with serving(host, port, self.meters.registry, self.problems, explaining) as bound:
+        async with serving(
+            host, port, self.meters.registry, self.problems, explaining, self.gauges.collected
+        ) as bound:
             listening(bound)
             await self.engine.start()
             self._started = True
@@ -136,8 +138,11 @@ class Worker:
                 self.meters.skew.set(self.engine.skew / SECOND)
                 for number in live:
                     self.meters.input_lag.labels(str(number)).set(self.engine.lag(number))
+                now = self._clock()
+                for partition in self.partitions():
+                    partition.tick(now)
                 if boards is not None:
-                    await boards.publish(self.partitions(), self._clock())
+                    await boards.publish(self.partitions(), now)
                 await asyncio.sleep(PUBLISH_EVERY)
         finally:
             if boards is not None:

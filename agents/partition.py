@@ -111,7 +111,7 @@ class TicketPartition:
 
     def chunk(self, topic: str, records: Sequence[Record], now: int) -> Changes:
         """Apply records of one input topic."""
-        self._tick(now)
+        self.tick(now)
         changes = Changes()
         works: dict[bytes, _Work] = {}
         outcomes: Counter[Outcome] = Counter()
@@ -157,7 +157,7 @@ class TicketPartition:
 
     def ring(self, read_up_to: int, now: int) -> Changes:
         """Announce what is due, judge by changed policies, forget what is past the retention."""
-        self._tick(now)
+        self.tick(now)
         changes = Changes()
         gate = alerts.Gate(read_up_to - self.rules.grace, now, self.rules.grace, self.rules.max_age)
         for _ in range(_TICKETS_A_RING):
@@ -190,7 +190,8 @@ class TicketPartition:
 
     # Inside
 
-    def _tick(self, now: int) -> None:
+    def tick(self, now: int) -> None:
+        """Time has passed: the windows move on. Called once a second where nothing else happens."""
         self._now = now
         self.windows.advance(now)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from agents.engine.connection import Connection
 
+SPREAD = 150  # looks, a tenth of a second apart, until all brokers know a new topic
 LARGEST_RECORD = 8 << 20  # bytes: a ticket holds up to 256 events
 SEVERAL = 3  # replicas where there is more than one broker
 
@@ -128,7 +130,17 @@ class Topics:
                 created.append(name)
         if refused:
             raise Refused("\n".join(refused))
+        await self._known(connection, created)
         return created
+
+    @staticmethod
+    async def _known(connection: Connection, names: list[str]) -> None:
+        # The brokers learn of a topic a moment after the controller has made it.
+        for _ in range(SPREAD):
+            if all((await partition_counts(connection, names)).values()):
+                return
+            await asyncio.sleep(0.1)
+        raise Refused(f"the brokers do not show the new topics: {', '.join(names)}")
 
     async def problems(self, connection: Connection, partitions: int, replication: int | None) -> list[str]:
         """Every way in which the topics are not as they must be; raises KafkaError."""

@@ -28,7 +28,7 @@ class _Collected(Collector):
 
 
 def _text(families: Sequence[Metric]) -> bytes:
-    """The exposition, without the series that tell when a counter was created: they would be half of all."""
+    """The exposition, without the series that tell when a counter was created: one more for each counter and label."""
     for family in families:
         family.samples = [sample for sample in family.samples if sample.name != f"{family.name}_created"]
     return generate_latest(_Collected(families))

@@ -26,7 +26,7 @@ def _says(meaning: str) -> msgspec.Meta:
     return msgspec.Meta(description=meaning)
 
 
-Priority = Annotated[str | None, _says("In your own words; policies match on it, as on the attributes below.")]
+Priority = Annotated[str | None, _says("In your own words. Policies match on it, as on the attributes below.")]
 Channel = Annotated[str | None, _says("`chat` and `phone` are live: the agents they need are counted by Erlang C.")]
 Team = Annotated[str | None, _says("The team it is assigned to.")]
 Assignee = Annotated[Id | None, _says("The agent it is assigned to.")]
@@ -156,7 +156,7 @@ class StatusChanged(TicketEvent, tag="status_changed", kw_only=True, gc=False):
 class TicketRated(TicketEvent, tag="ticket_rated", kw_only=True, gc=False):
     """The customer's score, 1 to 5."""
 
-    score: Annotated[Score, _says("1 to 5; 4 and 5 are satisfied.")]
+    score: Annotated[Score, _says("4 and 5 are a satisfied customer.")]
     comment: Annotated[str | None, _says("The customer's words.")] = None
 
     def fact(self) -> facts.Fact:
@@ -166,9 +166,7 @@ class TicketRated(TicketEvent, tag="ticket_rated", kw_only=True, gc=False):
 class QualityReviewed(TicketEvent, tag="quality_reviewed", kw_only=True, gc=False):
     """A reviewer's scores by criterion, 1 to 5 each, with the reasons for deductions."""
 
-    scores: Annotated[
-        dict[str, Score], _says("1 to 5 by criterion, by default attitude, resolution, clarity, satisfaction.")
-    ]
+    scores: Annotated[dict[str, Score], _says("By criterion; by default attitude, resolution, clarity, satisfaction.")]
     reviewer_id: Annotated[Id | None, _says("Who reviewed.")] = None
     agent_id: Annotated[Id | None, _says("Whose work was reviewed.")] = None
     deductions: Annotated[list[str] | str | None, _says("What points were taken off for.")] = None
@@ -187,7 +185,7 @@ class CallbackMade(TicketEvent, tag="callback_made", kw_only=True, gc=False):
 
     reached: Annotated[bool, _says("Whether the customer answered.")]
     agent_id: Annotated[Id | None, _says("Who called.")] = None
-    score: Annotated[Score | None, _says("The customer's score in the call, 1 to 5.")] = None
+    score: Annotated[Score | None, _says("The customer's score, asked for in the call.")] = None
 
     def fact(self) -> facts.Fact:
         return facts.CalledBack(self.at, self.seq or 0, self.event_id, self.reached, self.agent_id, self.score)

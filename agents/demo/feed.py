@@ -1,4 +1,4 @@
-"""The call centre's side: puts each event on its topic when it happens, some replies only after a while."""
+"""The call centre's side: puts each event on its topic when it happens, or when the system it came from is back."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, NamedTuple
+from zlib import crc32
 
 import msgspec
 from aiokafka import AIOKafkaProducer
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 
     from agents.demo.squeeze import SqueezedClock
     from agents.engine import Connection
-    from agents.simulator.draw import Draw
     from agents.topics import Topics
 
-HELD_UP = 0.08
-"""The share of the agents' replies that arrive late, as from a system that was cut off for a while."""
-SHORTEST, LONGEST = 4 * MINUTE, 30 * MINUTE
-"""How late they are (microseconds)."""
+DESKS = 3
+"""The agents work on so many systems, a ticket on one of them."""
+ROUND, CUT, BACK = 50 * MINUTE, 8 * MINUTE, 38 * MINUTE
+"""In each round (microseconds), one of them is cut off from CUT to BACK: its events arrive then, all at once."""
+_AGENTS_SIDE = frozenset({"agent_replied", "status_changed", "ticket_updated"})
 _RATE_OVER = 5.0
 _TOGETHER = 100
 _NAP = 0.1
@@ -41,14 +42,19 @@ class Arrival(NamedTuple):
     event: dict[str, Any]
 
 
-def arrivals(told: Iterable[tuple[int, str, dict[str, Any]]], draw: Draw) -> Iterator[Arrival]:
-    """What a centre tells (instant, type, event), in the order in which it arrives."""
+def arrivals(told: Iterable[tuple[int, str, dict[str, Any]]], first_round: int) -> Iterator[Arrival]:
+    """What a centre tells (instant, type, event), in the order in which it arrives; a round begins at `first_round`."""
     late: list[Arrival] = []
     for number, (at, kind, event) in enumerate(told):
         while late and late[0].at <= at:
             yield heappop(late)
-        if kind == "agent_replied" and draw.chance(HELD_UP):
-            heappush(late, Arrival(at + draw.between(SHORTEST, LONGEST), number, kind, event))
+        which, within = divmod(at - first_round, ROUND)
+        if (
+            kind in _AGENTS_SIDE
+            and CUT <= within < BACK
+            and crc32(event["ticket_id"].encode()) % DESKS == which % DESKS
+        ):
+            heappush(late, Arrival(at - within + BACK, number, kind, event))
         else:
             yield Arrival(at, number, kind, event)
     while late:

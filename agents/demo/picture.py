@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from agents.demo.screen import View
 
-WIDTH, HEIGHT = 118, 34
+WIDTH, HEIGHT = 120, 32
 _FONT = re.compile(r"@font-face \{.*?\n    \}\s*", re.DOTALL)
 
 
@@ -25,5 +25,7 @@ def save(view: View, path: Path) -> None:
     console = Console(width=WIDTH, height=HEIGHT, record=True, file=io.StringIO(), force_terminal=True)
     console.print(draw(view, WIDTH, HEIGHT))
     svg = console.export_svg(title="slawatch demo", theme=MONOKAI, unique_id="demo")
-    # The fonts that rich names would be fetched from elsewhere, and a document fetches nothing.
-    path.write_text(_FONT.sub("", svg), encoding="utf-8")
+    # The fonts that rich names would be fetched from elsewhere, and a document fetches nothing. Without the attribute
+    # some readers drop the spaces that align the columns.
+    svg = _FONT.sub("", svg).replace("<svg ", '<svg xml:space="preserve" ', 1)
+    path.write_text(svg, encoding="utf-8")

@@ -25,10 +25,10 @@ from agents.demo.show import Lines, Screen
 from agents.demo.squeeze import SPEED, SqueezedClock
 from agents.engine import Connection
 from agents.engine.embedded import EmbeddedKafka
+from agents.engine.lease import ticks
 from agents.notifier.claims import MemoryClaims
 from agents.notifier.notifier import Endpoint, Notifier
 from agents.simulator import live
-from agents.simulator.draw import Draw
 from agents.topics import Topics
 from config.settings import Settings
 from streams.instants import DAY, HOUR, MINUTE, SECOND, parse_instant
@@ -52,8 +52,10 @@ _HOST = "127.0.0.1"
 _NAP = 0.05
 _SESSION = 5 * MINUTE
 _CHAT = "screen"
+_NEWS = 30.0
+"""Seconds that a warning of the log is shown."""
 _PATIENCE = 4.0
-"""Seconds that an orderly end may take; as all state is in memory, any other one loses nothing either."""
+"""Seconds that an orderly end may take; as all is in memory, any other one loses nothing either."""
 
 
 def run(seed: int, minutes: float | None, picture: Path | None) -> None:
@@ -63,7 +65,7 @@ def run(seed: int, minutes: float | None, picture: Path | None) -> None:
     written.
     """
     console = Console()
-    show: Show = Screen(console) if console.is_terminal and not console.is_dumb_terminal else Lines(console)
+    show: Show = Screen(console) if console.is_terminal and not console.is_dumb_terminal else Lines()
     logging.basicConfig(level=logging.WARNING, handlers=[notes := _Notes(show)], force=True)
     demo = _Demo(seed, show, notes)
     try:
@@ -73,8 +75,7 @@ def run(seed: int, minutes: float | None, picture: Path | None) -> None:
     demo.guard.cancel()
     if picture is not None:
         save(demo.view(), picture)
-    with contextlib.suppress(BrokenPipeError):
-        click.echo(demo.summary())
+    click.echo(demo.summary())
 
 
 class _Notes(logging.Handler):
@@ -82,15 +83,21 @@ class _Notes(logging.Handler):
 
     def __init__(self, show: Show) -> None:
         super().__init__(logging.WARNING)
-        self.newest = ""
         self._show = show
+        self._newest = ""
+        self._at = 0.0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take note."""
-        self.newest = record.getMessage()
+        self._newest, self._at = record.getMessage(), ticks()
         if record.levelno >= logging.CRITICAL:
             self._show.close()
-            click.echo(self.newest, err=True)
+            click.echo(self._newest, err=True)
+
+    @property
+    def trouble(self) -> str:
+        """The newest warning, while it is new."""
+        return self._newest if ticks() - self._at < _NEWS else ""
 
 
 class _Opened:
@@ -106,6 +113,7 @@ class _Demo:
 
     def __init__(self, seed: int, show: Show, notes: _Notes) -> None:
         self.guard = threading.Timer(_PATIENCE, self._end_at_once)
+        self.guard.daemon = True
         self._seed = seed
         self._show = show
         self._notes = notes
@@ -122,9 +130,9 @@ class _Demo:
         """Start the parts, wait for the end, stop them. Raises what one of them raised."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._told_to_stop)
+            loop.add_signal_handler(number, self._signalled)
         if minutes is not None:
-            loop.call_later(minutes * 60, self._told_to_stop)
+            loop.call_later(minutes * 60, self._stop.set)
         with EmbeddedKafka((topic.name for topic in self._topics.all), PARTITIONS) as kafka:
             await self._run(Connection(kafka.bootstrap))
 
@@ -135,13 +143,14 @@ class _Demo:
         events = live(TICKETS_A_DAY, self._seed, MORNING, STAFFING)
         working = asyncio.create_task(self._worker.run(self._stop, self._listening))
         notifying = asyncio.create_task(notifier.run())
-        feeding = asyncio.create_task(self._feed.run(arrivals(events, Draw(self._seed))))
+        feeding = asyncio.create_task(self._feed.run(arrivals(events, OPENING)))
         showing = asyncio.create_task(self._look())
         opening = asyncio.create_task(self._open(notifier))
         parts = [working, notifying, feeding, showing]
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait([stopping, *parts], return_when=asyncio.FIRST_COMPLETED)
-        self._told_to_stop()
+        self._stop.set()
+        self.guard.start()
         notifier.stop()
         for task in (opening, feeding, showing):
             task.cancel()
@@ -160,9 +169,10 @@ class _Demo:
         return Settings(
             kafka=connection.bootstrap,
             partitions=PARTITIONS,
-            # In simulated time: a second of ours for what is under way.
+            # In simulated time: the grace is a second of ours.
             grace=SPEED * SECOND,
             input_stall=HOUR,
+            retention=7 * DAY,
             # In our time. Nobody else wants the partitions: a process that was stopped for a while may go on.
             session_timeout=_SESSION,
             metrics_listen=f"{_HOST}:{_free(PORT)}",
@@ -200,29 +210,34 @@ class _Demo:
             sent=self._feed.sent,
             rate=self._feed.rate(),
             url=self._url,
-            state="" if self._worker.engine.live else "starting: the worker takes its partitions",
-            trouble=self._notes.newest,
+            state="" if self._clock.runs else "starting: the morning's events are read",
+            trouble=self._notes.trouble,
         )
 
     def summary(self) -> str:
-        """The last line."""
+        """The last words."""
         counts = ", ".join(f"{count} {tone}" for tone, count in sorted(self._chat.counts.items())) or "none"
-        return f"{self._feed.sent:,} events; cards: {counts}"
+        return (
+            f"{self._feed.sent:,} events; cards: {counts}\n"
+            "With a Kafka of your own: slawatch topics create, slawatch worker, slawatch notifier."
+        )
 
     def _listening(self, port: int) -> None:
         self._url = f"http://{_HOST}:{port}"
 
     # Ending
 
-    def _told_to_stop(self) -> None:
+    def _signalled(self) -> None:
+        """The second time is an order."""
         if self._stop.is_set():
-            return
+            self._end_at_once()
         self._stop.set()
-        self.guard.daemon = True
-        self.guard.start()
 
     def _end_at_once(self) -> None:
-        self._show.close()
+        # A terminal that takes nothing (Ctrl-S) would hold up whoever writes to it.
+        closing = threading.Thread(target=self._show.close, daemon=True)
+        closing.start()
+        closing.join(0.5)
         os._exit(0)
 
 

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from agents.demo.chat import Card
     from agents.demo.figures import Figures, Kept, Row
 
-WIDE = 112
+WIDE = 116
 """From so many columns on the chat stands beside the tables, otherwise below them."""
-_TABLES = 64
+_TABLES = 62
+_GAP = 2
 _LINES_A_CARD = 3
 _BAR = 12
 
@@ -63,12 +64,13 @@ def draw(view: View, width: int, height: int) -> RenderableType:
     frame = Layout()
     frame.split_column(Layout(Group(*head), size=len(head)), Layout(name="body"), Layout(Group(*foot), size=len(foot)))
     room = height - len(head) - len(foot)
-    queue, promises = _queue(view), _promises(view)
+    queue, promises = _queue(view, width), _promises(view)
     if width >= WIDE:
-        tables = Group(_heading("queue"), queue, "", _heading("promises kept"), promises)
-        frame["body"].split_row(
-            Layout(Padding(tables, (0, 2, 0, 0)), size=_TABLES), Layout(_chat(view, width - _TABLES, room))
+        tables = Group(
+            _heading("queue"), queue, "", _heading("promises kept"), promises, "", _heading("what next"), _next(view)
         )
+        chat = _chat(view, width - _TABLES - _GAP, room)
+        frame["body"].split_row(Layout(Padding(tables, (0, _GAP, 0, 0)), size=_TABLES + _GAP), Layout(chat))
     else:
         rows = len(view.figures.teams) + 4
         frame["body"].split_column(
@@ -97,8 +99,12 @@ def wait(since: int | None, now: int) -> str:
     return f"{waited // MINUTE}m" if waited < HOUR else f"{waited // HOUR}h{waited % HOUR // MINUTE:02}"
 
 
-def _heading(title: str) -> Rule:
+def _heading(title: str | Text) -> Rule:
     return Rule(title, align="left", style="dim")
+
+
+def _table(*, expand: bool) -> Table:
+    return Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False, expand=expand)
 
 
 def _head(view: View, width: int) -> list[RenderableType]:
@@ -129,13 +135,29 @@ def _head(view: View, width: int) -> list[RenderableType]:
 def _foot(view: View, width: int) -> list[RenderableType]:
     if view.trouble:
         return [Text(view.trouble, "yellow", no_wrap=True, overflow="ellipsis")]
-    last = view.cards[-1].ticket if view.cards else "ID"
-    ask = f"why? curl {view.url}/tickets/{last}" if view.url else ""
-    return [Text.assemble(("Ctrl-C", "bold"), " ends it", ("   ", ""), (ask, "dim"), no_wrap=True, overflow="ellipsis")]
+    ending = Text.assemble(("Ctrl-C", "bold"), " ends it", no_wrap=True, overflow="ellipsis")
+    if width < WIDE and view.url:
+        ending.append(f"   why a card? curl {_about_a_ticket(view)}", "dim")
+    return [ending]
 
 
-def _queue(view: View) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+def _next(view: View) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True, style="cyan")
+    if view.url:
+        grid.add_row("all figures", f"curl -s {view.url}/metrics | grep sla_")
+        grid.add_row("why a card?", f"curl -s {_about_a_ticket(view)}")
+    grid.add_row("your Kafka", "slawatch check-config, topics create, worker")
+    return grid
+
+
+def _about_a_ticket(view: View) -> str:
+    return f"{view.url}/tickets/{view.cards[-1].ticket if view.cards else 'ID'}"
+
+
+def _queue(view: View, width: int) -> Table:
+    table = _table(expand=width >= WIDE)
     table.add_column("team", no_wrap=True, min_width=10)
     for title in ("open", "unanswered", "waiting", f"due {AT_RISK}", "overdue", "oldest"):
         table.add_column(title, justify="right", no_wrap=True)
@@ -158,12 +180,12 @@ def _cells(row: Row, now: int) -> list[Text]:
 
 
 def _promises(view: View) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    table = _table(expand=True)
     table.add_column("promise", no_wrap=True, min_width=20)
     table.add_column("last hour", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
-    table.add_column("met of judged", justify="right", no_wrap=True)
-    table.add_column("last 24h", justify="right", no_wrap=True)
+    table.add_column("met", justify="right", no_wrap=True)
+    table.add_column("24 hours", justify="right", no_wrap=True)
     for target, promise in view.figures.promises.items():
         recent, day = promise.hour, promise.day
         style = _judge(target, recent)
@@ -178,9 +200,9 @@ def _promises(view: View) -> Table:
 
 
 def _promises_short(view: View) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    table.add_column("kept, last hour", no_wrap=True, overflow="ellipsis", max_width=14)
-    table.add_column("", justify="right", no_wrap=True)
+    table = _table(expand=False)
+    table.add_column("kept, last", no_wrap=True, overflow="ellipsis", max_width=14)
+    table.add_column("hour", justify="right", no_wrap=True, min_width=6)
     for target, promise in list(view.figures.promises.items())[: len(view.figures.teams) + 1]:
         recent = promise.hour
         table.add_row(ENGLISH[target], Text(share(recent), _judge(target, recent)))
@@ -201,15 +223,15 @@ def _bar(kept: Kept, style: str) -> Text:
 
 def _side_by_side(left: RenderableType, right: RenderableType) -> Table:
     grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column()
-    grid.add_column()
     grid.add_row(left, right)
     return grid
 
 
 def _chat(view: View, width: int, room: int) -> RenderableType:
-    counts = "   ".join(f"{count} {ENGLISH[tone].lower()}" for tone, count in view.counts.items())
-    lines: list[RenderableType] = [Rule(f"# support-sla  [dim]{counts}[/dim]", align="left", style="dim")]
+    title = Text("# support-sla", "bold")
+    for tone, count in view.counts.items():
+        title.append(f"  {count} {ENGLISH[tone].lower()}", TONES[tone])
+    lines: list[RenderableType] = [_heading(title)]
     fitting = max(0, (room - 1) // _LINES_A_CARD)
     for card in list(view.cards)[-fitting:] if fitting else ():
         lines += _card(card, width)
@@ -219,14 +241,16 @@ def _chat(view: View, width: int, room: int) -> RenderableType:
 
 
 def _card(card: Card, width: int) -> list[RenderableType]:
-    color = TONES.get(card.tone, "white")
+    color = TONES[card.tone]
     level, _, what = card.opening.partition(" ")
     first = Table.grid(expand=True)
     first.add_column(no_wrap=True, overflow="ellipsis")
     first.add_column(no_wrap=True, justify="right")
     first.add_row(
         Text.assemble(("▌ ", color), (level, f"bold {color}"), " ", (what, "bold")),
-        Text(f"slawatch {time_of_day(card.arrived)}", "dim"),
+        Text(time_of_day(card.arrived), "dim"),
     )
-    second = Text.assemble(("▌ ", color), card.about, (f"  {card.details}", "dim"), no_wrap=True, overflow="ellipsis")
+    second = Text.assemble(("▌ ", color), card.about, no_wrap=True, overflow="ellipsis")
+    if second.cell_len + len(card.details) + 2 <= width:
+        second.append(f"  {card.details}", "dim")
     return [first, second, Text()]

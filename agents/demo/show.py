@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Protocol
 
+import click
 from rich.live import Live
 
 from agents.demo.figures import AT_RISK
@@ -54,7 +55,8 @@ class Screen:
 
     def close(self) -> None:
         """See the port."""
-        self._live.stop()
+        with contextlib.suppress(OSError):  # there may be no terminal any more
+            self._live.stop()
 
 
 class Lines:
@@ -62,31 +64,26 @@ class Lines:
 
     every = 5.0
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self) -> None:
         self._place = ""
 
     def card(self, card: Card) -> None:
         """See the port. What cannot be written now is found out by the next `update`."""
         with contextlib.suppress(OSError):
-            self._say(f"{time_of_day(card.arrived)} {card.text}")
+            click.echo(f"{time_of_day(card.arrived)} {card.text}")
 
     async def update(self, view: View) -> None:
         """See the port."""
         if view.url and view.url != self._place:
             self._place = view.url
-            self._say(f"metrics: {view.url}/metrics")
+            click.echo(f"metrics: {view.url}/metrics")
         if view.state:
-            self._say(view.state)
+            click.echo(view.state)
         else:
-            self._say(f"{time_of_day(view.now)} {_queue(view)}")
+            click.echo(f"{time_of_day(view.now)} {_queue(view)}")
 
     def close(self) -> None:
         """See the port."""
-
-    def _say(self, line: str) -> None:
-        self._console.out(line, highlight=False)
-        self._console.file.flush()
 
 
 def _queue(view: View) -> str:

@@ -14,7 +14,7 @@ SPEED = 60
 
 
 class SqueezedClock:
-    """A clock (microseconds since the epoch): it shows `start` until `go`, and then runs SPEED times as fast as ours."""
+    """A clock (microseconds since the epoch) that shows `start` until `go`, and then runs SPEED times as fast."""
 
     def __init__(self, start: int, seconds: Callable[[], float] = ticks) -> None:
         self._start = start
@@ -24,6 +24,11 @@ class SqueezedClock:
     def go(self) -> None:
         """Run from now on."""
         self._went = self._seconds()
+
+    @property
+    def runs(self) -> bool:
+        """Whether it goes."""
+        return self._went is not None
 
     def __call__(self) -> int:
         gone = 0.0 if self._went is None else self._seconds() - self._went

@@ -5,7 +5,11 @@ In memory, without compaction, configuration, TLS or append times; each partitio
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import socket
+import threading
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -13,10 +17,11 @@ from typing import TYPE_CHECKING, Self
 from agents.errors import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _PRODUCER = 0  # rd_kafka_type_t
 _MESSAGE = 512  # bytes for an error's text
+_KNOCK = 0.005  # seconds
 
 
 class EmbeddedKafka:
@@ -43,20 +48,41 @@ class EmbeddedKafka:
         self._cluster = library.rd_kafka_mock_cluster_new(self._client, 1)
         if not self._cluster:
             raise RuntimeError("librdkafka's mock cluster does not start")
-        # A broker waits 3 s for further members of a new group; here there are none.
-        library.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 0)
-        for topic in self._topics:
-            error = library.rd_kafka_mock_topic_create(self._cluster, topic.encode(), self._partitions, 1)
-            if error:
-                raise RuntimeError(f"the embedded Kafka refuses the topic {topic}: error {error}")
+        with self._kept_awake():
+            # A broker waits 3 s for further members of a new group; here there are none.
+            library.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 0)
+            for topic in self._topics:
+                error = library.rd_kafka_mock_topic_create(self._cluster, topic.encode(), self._partitions, 1)
+                if error:
+                    raise RuntimeError(f"the embedded Kafka refuses the topic {topic}: error {error}")
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._cluster:
-            self._library.rd_kafka_mock_cluster_destroy(self._cluster)
+            with self._kept_awake():
+                self._library.rd_kafka_mock_cluster_destroy(self._cluster)
         if self._client:
             self._library.rd_kafka_destroy(self._client)
         self._cluster = self._client = None
+
+    @contextmanager
+    def _kept_awake(self) -> Iterator[None]:
+        """The cluster's thread sleeps for up to a second through some of our calls, but never through a connection."""
+        host, _, port = self.bootstrap.rpartition(":")
+        over = threading.Event()
+
+        def knock() -> None:
+            while not over.wait(_KNOCK):
+                with contextlib.suppress(OSError):  # it is going down
+                    socket.create_connection((host, int(port)), timeout=1).close()
+
+        knocking = threading.Thread(target=knock, daemon=True)
+        knocking.start()
+        try:
+            yield
+        finally:
+            over.set()
+            knocking.join()
 
     @property
     def bootstrap(self) -> str:

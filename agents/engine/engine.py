@@ -3,42 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import threading
+import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from agents.engine.alarms import Alarms
 from agents.engine.app import App
-from agents.engine.clock import ClockProbe
 from agents.engine.connection import keeps_deletions, partition_counts, reach
 from agents.engine.disk import Disk
 from agents.engine.interface import Observer, wall_clock
 from agents.engine.lane import Lane
 from agents.engine.lease import Lease, ticks
 from agents.engine.store import MemoryStore
-from agents.engine.watermark import Watermark
 from agents.errors import Refused
 from streams.instants import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from agents.engine.interface import EngineConfig, PartitionFactory
     from agents.engine.store import StateStore
     from agents.engine.transport import Chunk
 
 FAULT = 70  # exit code: a supervisor should start it again
-POLL = 0.05  # seconds between looks at the alarms
-ASK = 1.0  # seconds between questions about the input's end while nothing is due
-SLOW = 2.0  # seconds after which an unanswered question counts as an error
-PROBE = 5.0  # seconds between clock probes
 REFRESH = 60.0  # seconds between notes that a local store is up to date
 DRAIN = 20.0  # seconds in which everything sent must be acknowledged at a hand-over
+
+STALLED = 120.0  # seconds without a turn of the event loop after which the process ends
 
 log = logging.getLogger("slawatch.engine")
 
@@ -69,12 +65,10 @@ class Engine:
         self._replay_next: dict[int, int] = {}
         self._next_changelog: dict[int, int] = {}
         self._open = False
-        self._opened_at = 0
-        self._calm_at = 0.0
-        self._blind = False
-        self._skewed = False
-        self._held = False
+        self.opened_at = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._disk: Disk | None = None
+        self._beat = ticks()
 
     # For the process around it
 
@@ -86,22 +80,26 @@ class Engine:
         config = self.config
         cluster = await reach(config.connection)
         await self._check_counts()
-        self._disk = None
         if config.data_dir:
             kept = await keeps_deletions(config.connection, config.changelog)
             self._disk = Disk(config.data_dir / config.changelog, cluster, kept)
-        self._watermark = Watermark(config.connection, config.inputs, self.clock)
-        await self._watermark.start()
-        self._probe = ClockProbe(self.clock)
+        # Beside the group, for questions: on the consuming connection they wait behind the long poll.
+        self._client = AIOKafkaConsumer(**config.connection.aiokafka(), request_timeout_ms=10_000)
+        await self._client.start()
+        self._alarms = Alarms(self, self._client)
         self.app = App(self)
         self.app.finalize()
+        threading.Thread(target=self._watch, daemon=True).start()
+        self.run(self._live())
         await self.app.start()
-        self.run(self._alarms())
-        self.run(self._probes())
-        self.run(self._refreshes())
+        self.run(self._alarms.ring())
+        self.run(self._alarms.probe())
 
     async def stop(self) -> None:
-        """Gives up the partitions in order: everything sent is acknowledged and committed, the group is left."""
+        """Gives up the partitions in order: everything sent is acknowledged and committed, the group is left.
+
+        To be called after `start` has returned.
+        """
         self.stopping = True
         guard = threading.Timer(DRAIN + 10, self.fail, ["the engine did not stop in time"])
         guard.start()
@@ -111,7 +109,7 @@ class Engine:
         await self.app.stop()
         for number in list(self._stores):
             self._drop(number)
-        await self._watermark.stop()
+        await self._client.stop()
         if self._disk:
             self._disk.release()
         guard.cancel()
@@ -124,7 +122,7 @@ class Engine:
     @property
     def live(self) -> frozenset[int]:
         """The partitions that are recovered and take input."""
-        return frozenset(self._lanes) if self._open else frozenset()
+        return frozenset(self.open_lanes)
 
     def owner(self, partition: int) -> Any:
         """The `Partition` of a live partition, as the factory made it. Raises KeyError."""
@@ -132,12 +130,12 @@ class Engine:
 
     def lag(self, partition: int) -> float:
         """Seconds since the instant up to which a live partition's input is known to be read."""
-        return max(0, self.clock() - self._known_since(self._lanes[partition])) / SECOND
+        return max(0, self.clock() - self._alarms.known_since(self._lanes[partition])) / SECOND
 
     @property
     def skew(self) -> int:
         """Microseconds that the broker's clock is ahead of ours, at least; 0 where it gives no time."""
-        return self._probe.skew
+        return self._alarms.skew
 
     # For the transport and the table
 
@@ -153,7 +151,7 @@ class Engine:
                 self._drop(number)
             new = sorted(partitions - set(self._stores))
             changelog = self.config.changelog
-            ends = await self._watermark.ends([TopicPartition(changelog, number) for number in new])
+            ends = await self._client.end_offsets([TopicPartition(changelog, number) for number in new])
             for number in new:
                 self._stores[number] = self._open_store(number, ends[TopicPartition(changelog, number)])
             self._replayed = dict.fromkeys(partitions, 0)
@@ -194,11 +192,13 @@ class Engine:
                     self.observer.recovered(number, self._replayed[number], store.mark.offset >= 0, ticks() - started)
                     await asyncio.sleep(0)
                 self._next_changelog[number] = max(ends[number], store.mark.offset + 1)
+            if not self._stores:
+                self._open = True  # nothing to seek, so `opened` is not called
         except Exception as error:  # noqa: BLE001 - Faust drops what is raised in recovery callbacks
             self.fail(f"recovery failed: {error!r}")
 
     async def positions(self, committed: Mapping[TP, int | None]) -> Mapping[TP, int]:
-        beginnings = await self._watermark.beginnings([TopicPartition(*tp) for tp in committed])
+        beginnings = await self._client.beginning_offsets([TopicPartition(*tp) for tp in committed])
         positions = {}
         for tp, offset in committed.items():
             beginning = beginnings[TopicPartition(*tp)]
@@ -211,8 +211,8 @@ class Engine:
         for number, lane in self._lanes.items():
             mine = {tp.topic: offset for tp, offset in positions.items() if tp.partition == number}
             lane.open(mine, self._next_changelog[number])
-            self._watermark.forget(number)
-        self._opened_at = self.clock()
+            self._alarms.forget(number)
+        self.opened_at = self.clock()
         self._open = True
 
     async def giving_up(self) -> None:
@@ -234,6 +234,7 @@ class Engine:
             return
         try:
             await lane.chunk(message.topic, message.value)
+            await asyncio.sleep(0)  # a full queue of chunks would let nothing else have its turn
         except Exception as error:
             log.exception("partition %d", message.partition)
             self.fail(f"a chunk of {message.topic}/{message.partition} could not be applied: {error!r}")
@@ -276,101 +277,31 @@ class Engine:
         logging.shutdown()
         os._exit(code)
 
-    # Alarms
+    # For the alarms
 
-    async def _alarms(self) -> None:
-        asked = 0.0
+    @property
+    def open_lanes(self) -> Mapping[int, Lane]:
+        return self._lanes if self._open else {}
+
+    # Inside
+
+    async def _live(self) -> None:
+        """Shows the watch that the event loop turns, and notes now and then that the local stores are up to date."""
+        refreshed = ticks()
         while True:
-            await asyncio.sleep(POLL)
-            if not self._open:
-                continue
-            now = self.clock()
-            due = [lane for lane in self._lanes.values() if self._due(lane, now)]
-            wanted: Iterable[Lane] = (lane for lane in due if self._unasked(lane))
-            if ticks() - asked >= ASK:
-                asked, wanted = ticks(), self._lanes.values()
-            await self._ask([lane.number for lane in wanted])
-            if not self._holds():
-                for lane in due:
-                    await self._ring(lane)
-            self._look()
-
-    def _due(self, lane: Lane, instant: int) -> bool:
-        wake = lane.owner.wake_at()
-        return wake is not None and wake + self.config.grace <= instant
-
-    def _unasked(self, lane: Lane) -> bool:
-        asked = self._watermark.asked_at(lane.number)
-        return asked is None or not self._due(lane, asked)
-
-    async def _ask(self, partitions: list[int]) -> None:
-        if not partitions:
-            return
-        try:
-            async with asyncio.timeout(SLOW):
-                await self._watermark.ask(partitions)
-        except (KafkaError, TimeoutError) as error:
-            self._trouble(f"Kafka does not say where the input ends: {error!r}")
-
-    async def _ring(self, lane: Lane) -> None:
-        while self._open and self.lease.valid:
-            read_up_to = self._watermark.read_up_to(lane.number, lane.read)
-            if read_up_to is None or not self._due(lane, read_up_to):
-                return
-            await lane.ring(read_up_to)
-            await asyncio.sleep(0)
-
-    def _holds(self) -> bool:
-        """Whether alarms may not ring for reasons that concern all partitions."""
-        calm = ticks() >= self._calm_at
-        if calm and self._held:
-            self._held = False
-            self.observer.holding(None)
-        return not calm or not self._probe.known or self._skewed or not self.lease.valid
-
-    def _trouble(self, reason: str) -> None:
-        # After an outage the replies of that time are still in their producers.
-        self._calm_at = ticks() + self.config.settle / SECOND
-        if not self._held:
-            self._held = True
-            self.observer.holding(reason)
-
-    def _known_since(self, lane: Lane) -> int:
-        read_up_to = self._watermark.read_up_to(lane.number, lane.read)
-        return self._opened_at if read_up_to is None else read_up_to
-
-    def _look(self) -> None:
-        since = min((self._known_since(lane) for lane in self._lanes.values()), default=None)
-        blind = since is not None and self.clock() - since > self.config.input_stall
-        if blind != self._blind:
-            self._blind = blind
-            self.observer.blind(since if blind else None)
-
-    # Clock and local stores
-
-    async def _probes(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(2 * PROBE):
-                    await self._probe.measure(self._send_probe)
-            except (KafkaError, TimeoutError) as error:
-                self._trouble(f"the clock probe was not answered: {error!r}")
-            skewed = abs(self._probe.skew) > self.config.max_skew
-            if skewed or self._skewed:
-                self.observer.skewed(self._probe.skew if skewed else None)
-            self._skewed = skewed
-            await asyncio.sleep(PROBE)
-
-    async def _send_probe(self) -> Any:
-        value = json.dumps({"worker": os.getpid(), "at": self.clock(), "partitions": sorted(self.live)}).encode()
-        return await self.batches.send_and_wait(self.config.heartbeats, value)
-
-    async def _refreshes(self) -> None:
-        while True:
-            await asyncio.sleep(REFRESH)
-            if self._open:
-                for lane in self._lanes.values():
+            self._beat = ticks()
+            if self._beat - refreshed > REFRESH:
+                refreshed = self._beat
+                for lane in self.open_lanes.values():
                     lane.refresh()
+            await asyncio.sleep(1)
+
+    def _watch(self) -> None:
+        # In a thread: heartbeats come from another one, so the group would not notice.
+        while not self.stopping:
+            time.sleep(1)
+            if ticks() - self._beat > STALLED:
+                self.fail("the event loop stands still")
 
     def _open_store(self, number: int, end: int) -> StateStore:
         if self._disk is None:
@@ -387,7 +318,7 @@ class Engine:
         if lane is not None:
             lane.refresh()
             lane.close()
-        self._watermark.forget(number)
+        self._alarms.forget(number)
         self._stores.pop(number).close()
 
     async def _check_counts(self) -> None:

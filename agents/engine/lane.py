@@ -95,6 +95,11 @@ class Lane:
         """Nothing is on its way."""
         return not self._unfinished
 
+    @property
+    def has_room(self) -> bool:
+        """More changes can be taken without waiting."""
+        return len(self._queue) <= QUEUED
+
     async def drained(self) -> None:
         """Waits until everything sent is acknowledged."""
         await self._idle.wait()
@@ -124,15 +129,21 @@ class Lane:
 
     async def _submit(self, work: _Work) -> None:
         self.store.put(work.changes.tickets)
-        self._queue.append(work)
+        self._begin(work)
+        self._enqueue(work)
+        while not self.has_room:
+            self._room.clear()
+            await self._room.wait()
+
+    def _begin(self, work: _Work) -> None:
         self._unfinished.append(work)
         self._idle.clear()
+
+    def _enqueue(self, work: _Work) -> None:
+        self._queue.append(work)
         if not self._pumping:
             self._pumping = True
             self._around.run(self._pump())
-        while len(self._queue) > QUEUED:
-            self._room.clear()
-            await self._room.wait()
 
     async def _pump(self) -> None:
         while self._queue:
@@ -214,18 +225,21 @@ class Lane:
         if base != self._next_changelog:
             if base < self._next_changelog:
                 self._around.fail(f"the changelog of partition {self.number} acknowledged offset {base}")
-            self._around.run(self._overwrite(self._next_changelog, base))
+            work = _Work(Changes(), None, 0)
+            self._begin(work)  # a hand-over waits for it
+            self._around.run(self._overwrite(work, self._next_changelog, base))
         self._next_changelog = base + len(rows)
         if self._open_derived is derived:
             self._open_derived = None
         mark = Mark(self._next_changelog - 1, at=self._around.clock())
         self.store.settle(rows, derived, mark, cold)
 
-    async def _overwrite(self, first: int, end: int) -> None:
+    async def _overwrite(self, work: _Work, first: int, end: int) -> None:
         """Another process wrote [first, end) of our changelog; the last record of a key must be ours."""
         keys = await self._around.changelog_keys(self.number, first, end)
+        work.changes.tickets = {key: self.store.get(key) for key in keys}
         self._around.observer.foreign_write(self.number, end - first)
-        await self._submit(_Work(Changes(tickets={key: self.store.get(key) for key in keys}), None, 0))
+        self._enqueue(work)
 
     def _step(self, work: _Work) -> None:
         work.waiting -= 1

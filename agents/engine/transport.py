@@ -232,7 +232,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust publishes no typ
         return chunk.generation != self.app.consumer_generation_id or chunk.seek != self._thread.seeks[tp]
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's own
-        return await super()._getmany(active_partitions and _Active(self), timeout)
+        return await super()._getmany(_Active(self), timeout)
 
     async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's own
         # Faust sleeps a second while nothing is active, which every rebalance would wait for.

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-import aiokafka
 from aiokafka import TopicPartition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from agents.engine.connection import Connection
-
 PENDING = 32  # answers of a partition that wait to be reached
+
+
+class Ends(Protocol):
+    """What is used of a plain aiokafka consumer, without group and assignment."""
+
+    async def end_offsets(self, partitions: list[TopicPartition]) -> Mapping[TopicPartition, int]: ...
 
 
 class Watermark:
@@ -21,23 +24,15 @@ class Watermark:
 
     An answer to a question asked at t says that what was appended before t lies below it. The time of asking counts:
     a process that was stopped and resumed would take an old answer for a new one. "Processed up to the latest
-    known end" is no substitute: under steady load it never holds.
+    known end" is no substitute: while input flows faster than it is asked about it never holds.
     """
 
-    def __init__(self, connection: Connection, inputs: Iterable[str], clock: Callable[[], int]) -> None:
+    def __init__(self, client: Ends, inputs: Iterable[str], clock: Callable[[], int]) -> None:
+        self._client = client
         self._inputs = tuple(inputs)
         self._clock = clock
-        self._client = aiokafka.AIOKafkaConsumer(**connection.aiokafka(), request_timeout_ms=10_000)
         self._answers: dict[int, deque[tuple[int, dict[str, int]]]] = {}
         self._read_up_to: dict[int, int] = {}
-
-    async def start(self) -> None:
-        """Connects."""
-        await self._client.start()
-
-    async def stop(self) -> None:
-        """Disconnects."""
-        await self._client.stop()
 
     def forget(self, partition: int) -> None:
         """The partition is not ours any more, or is read anew."""
@@ -48,11 +43,13 @@ class Watermark:
         """Asks for the ends of all inputs of the partitions. Raises KafkaError."""
         partitions = list(partitions)
         asked = self._clock()
-        ends = await self.ends([TopicPartition(topic, number) for number in partitions for topic in self._inputs])
+        ends = await self._client.end_offsets(
+            [TopicPartition(topic, number) for number in partitions for topic in self._inputs]
+        )
         for number in partitions:
             answers = self._answers.setdefault(number, deque())
             if len(answers) == PENDING:
-                answers.pop()
+                answers.pop()  # the oldest is reached first, the newest tells most
             answers.append((asked, {topic: ends[TopicPartition(topic, number)] for topic in self._inputs}))
 
     def asked_at(self, partition: int) -> int | None:
@@ -66,11 +63,3 @@ class Watermark:
         while answers and all(read[topic] >= end for topic, end in answers[0][1].items()):
             self._read_up_to[partition] = answers.popleft()[0]
         return self._read_up_to.get(partition)
-
-    async def ends(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
-        """The offset after the last record of each. Raises KafkaError."""
-        return dict(await self._client.end_offsets(tps))
-
-    async def beginnings(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
-        """The offset of the first record of each. Raises KafkaError."""
-        return dict(await self._client.beginning_offsets(tps))

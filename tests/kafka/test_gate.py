@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import random
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
 from kafka_io import Pace, created, event, now, replied
 from processes import Installation
+from services import KafkaCluster
 from waiting import eventually
 
 from streams.instants import SECOND, parse_instant
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-LIMIT = 3 * SECOND
+LIMIT = 5 * SECOND
 GRACE = SECOND
 POLICIES = """\
 version: 1
 policies:
   - name: all
     targets:
-      first_response: {limit: 3s}
+      first_response: {limit: 5s}
 """
 
 
@@ -44,7 +49,7 @@ async def test_a_worker_behind_its_deadlines_reads_the_replies_before_it_rings(
         silent = [f"silent-{number}" for number in range(30)]
         house.events.put(*(created(name, begun) for name in answered + silent))
         house.events.flush()
-        await house.caught_up(within=2)
+        await house.caught_up(within=4)
         assert await worker.stop() == 0
 
         others = [f"other-{number}" for number in range(backlog // 4)]
@@ -99,3 +104,43 @@ async def test_a_deadline_under_a_steady_5000_events_a_second_is_told_in_time(
         assert len(alerts) == len(silent)
         assert {record.partition for record, _ in alerts} == set(range(house.partitions))
         assert max(lateness) < 2 * SECOND
+
+
+@pytest.fixture
+def broker() -> Iterator[KafkaCluster]:
+    """A single broker that may be stopped."""
+    with KafkaCluster() as cluster:
+        yield cluster
+
+
+async def test_a_blind_worker_says_so_and_holds_its_alarms(broker: KafkaCluster, unique: str, tmp_path: Path) -> None:
+    """The broker stands still over a deadline, the reply given in time still in its producer's hands."""
+    async with Installation(broker.bootstrap, unique, tmp_path, input_stall="2s") as house:
+        worker = await house.worker(policies=house.file("policies.yaml", POLICIES)).ready()
+        begun = now()
+        house.events.put(created("answered", begun), created("silent", begun))
+        house.events.flush()
+        await house.caught_up(within=4)
+        os.kill(broker.pid(1), signal.SIGSTOP)
+        try:
+            house.events.put(replied("answered", begun + SECOND))
+
+            async def blind() -> bool:
+                status, body = await worker.get("/readyz")
+                assert (status, "input" in json.loads(body)["problems"]) == (503, True), body
+                return True
+
+            await eventually(blind, timeout=10)
+            assert await worker.metric("sla_input_stalled") == 1
+            await eventually(lambda: now() > begun + LIMIT + GRACE, timeout=10)
+            lags = [await worker.metric("sla_input_lag_seconds", partition=str(n)) for n in range(house.partitions)]
+            assert min(lags) > 2
+        finally:
+            os.kill(broker.pid(1), signal.SIGCONT)
+        await house.alerted(["silent"], within=40)
+        await worker.ready()
+        assert "the monitor is blind" in worker.output
+        await house.caught_up()
+        assert [alert["ticket_id"] for _, alert in await house.alerts()] == ["silent"]
+        assert await worker.metric("sla_input_stalled") == 0
+        assert await worker.stop() == 0

@@ -35,6 +35,7 @@ class Program:
 
     def __init__(self, name: str, command: str, settings: dict[str, str], port: int, log: Path) -> None:
         self.name = name
+        self.command = command
         self.port = port
         self._log = log
         with log.open("ab") as output:
@@ -128,9 +129,12 @@ class Installation:
         await self.topics.create(Connection(self.bootstrap), self.partitions, None)
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, failure: object, *_: object) -> None:
         for program in self._programs:
             program.kill()
+        if failure is not None:
+            for program in self._programs:
+                print(f"--- {program.name}, {program.command}\n{program.output[-4000:]}")
 
     def settings(self, **more: str) -> dict[str, str]:
         """For `command_line.slawatch`."""

@@ -1,0 +1,159 @@
+"""When alarms ring: once the input is known to be read far enough, and nothing speaks against trusting it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+from aiokafka.errors import KafkaError
+
+from agents.engine.clock import ClockProbe
+from agents.engine.lease import Lease, ticks
+from agents.engine.watermark import Ends, Watermark
+from streams.instants import SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from agents.engine.interface import EngineConfig, Observer
+    from agents.engine.lane import Lane
+
+POLL = 0.05  # seconds between looks at the alarms
+ASK = 1.0  # seconds between questions about the input's end while nothing is due
+SLOW = 2.0  # seconds after which an unanswered question counts as an error
+PROBE = 5.0  # seconds between clock probes
+
+
+class Ringing(Protocol):
+    """What the alarms ask of the engine."""
+
+    config: EngineConfig
+    observer: Observer
+    clock: Callable[[], int]
+    lease: Lease
+    opened_at: int
+
+    @property
+    def open_lanes(self) -> Mapping[int, Lane]:
+        """The lanes that take input; none while partitions change hands."""
+
+    @property
+    def batches(self) -> Any:
+        """The producer."""
+
+    def fail(self, reason: str) -> NoReturn:
+        """Ends the process."""
+
+
+class Alarms:
+    """Rings the lanes' owners. Holds while the lease, the clock or the way to Kafka is in doubt."""
+
+    def __init__(self, engine: Ringing, client: Ends) -> None:
+        self._engine = engine
+        self._watermark = Watermark(client, engine.config.inputs, engine.clock)
+        self._probe = ClockProbe(engine.clock)
+        self._calm_at = 0.0
+        self._blind = False
+        self._skewed = False
+        self._held = False
+
+    @property
+    def skew(self) -> int:
+        """Microseconds that the broker's clock is ahead of ours, at least; 0 where it gives no time."""
+        return self._probe.skew
+
+    def forget(self, partition: int) -> None:
+        """The partition is not ours any more, or is read anew."""
+        self._watermark.forget(partition)
+
+    def known_since(self, lane: Lane) -> int:
+        """The instant up to which the lane's input is known to be read; before that is known, when it was opened."""
+        read_up_to = self._watermark.read_up_to(lane.number, lane.read)
+        return self._engine.opened_at if read_up_to is None else read_up_to
+
+    async def ring(self) -> None:
+        """Looks after the alarms for ever."""
+        asked = 0.0
+        while True:
+            await asyncio.sleep(POLL)
+            lanes = self._engine.open_lanes
+            now = self._engine.clock()
+            due = [lane for lane in lanes.values() if self._due(lane, now)]
+            wanted: Iterable[Lane] = (lane for lane in due if self._unasked(lane))
+            if ticks() - asked >= ASK:
+                asked, wanted = ticks(), lanes.values()
+            await self._ask([lane.number for lane in wanted])
+            if not self._holds():
+                for lane in due:
+                    await self._ring(lane)
+            self._look()
+
+    def _due(self, lane: Lane, instant: int) -> bool:
+        wake = lane.owner.wake_at()
+        return wake is not None and wake + self._engine.config.grace <= instant
+
+    def _unasked(self, lane: Lane) -> bool:
+        asked = self._watermark.asked_at(lane.number)
+        return asked is None or not self._due(lane, asked)
+
+    async def _ask(self, partitions: list[int]) -> None:
+        if not partitions:
+            return
+        try:
+            async with asyncio.timeout(SLOW):
+                await self._watermark.ask(partitions)
+        except (KafkaError, TimeoutError) as error:
+            self._trouble(f"Kafka does not say where the input ends: {error!r}")
+
+    async def _ring(self, lane: Lane) -> None:
+        # A lane whose writes are stuck must not keep the others from ringing.
+        while lane.has_room and self._engine.open_lanes.get(lane.number) is lane and self._engine.lease.valid:
+            read_up_to = self._watermark.read_up_to(lane.number, lane.read)
+            if read_up_to is None or not self._due(lane, read_up_to):
+                return
+            await lane.ring(read_up_to)
+            await asyncio.sleep(0)
+
+    def _holds(self) -> bool:
+        """Whether alarms may not ring for reasons that concern all partitions."""
+        calm = ticks() >= self._calm_at
+        if calm and self._held:
+            self._held = False
+            self._engine.observer.holding(None)
+        return not calm or not self._probe.known or self._skewed or not self._engine.lease.valid
+
+    def _trouble(self, reason: str) -> None:
+        # After an outage the replies of that time are still in their producers.
+        self._calm_at = ticks() + self._engine.config.settle / SECOND
+        if not self._held:
+            self._held = True
+            self._engine.observer.holding(reason)
+
+    def _look(self) -> None:
+        lanes = self._engine.open_lanes.values()
+        since = min((self.known_since(lane) for lane in lanes), default=None)
+        blind = since is not None and self._engine.clock() - since > self._engine.config.input_stall
+        if blind != self._blind:
+            self._blind = blind
+            self._engine.observer.blind(since if blind else None)
+
+    async def probe(self) -> None:
+        """Compares the clocks for ever."""
+        while True:
+            try:
+                async with asyncio.timeout(2 * PROBE):
+                    await self._probe.measure(self._send_probe)
+            except (KafkaError, TimeoutError) as error:
+                self._trouble(f"the clock probe was not answered: {error!r}")
+            skewed = abs(self._probe.skew) > self._engine.config.max_skew
+            if skewed or self._skewed:
+                self._engine.observer.skewed(self._probe.skew if skewed else None)
+            self._skewed = skewed
+            await asyncio.sleep(PROBE)
+
+    async def _send_probe(self) -> Any:
+        engine = self._engine
+        sign = {"worker": os.getpid(), "at": engine.clock(), "partitions": sorted(engine.open_lanes)}
+        return await engine.batches.send_and_wait(engine.config.heartbeats, json.dumps(sign).encode())

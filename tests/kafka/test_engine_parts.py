@@ -1,0 +1,450 @@
+"""The engine's parts by themselves: stores, the order of writes, the lease, the watermark, the clock probe."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+from aiokafka import TopicPartition
+from waiting import eventually
+
+from agents.engine import Changes, Observer, Out
+from agents.engine.clock import ClockProbe
+from agents.engine.disk import Disk
+from agents.engine.lane import Lane
+from agents.engine.lease import Lease, ticks
+from agents.engine.store import Mark, MemoryStore, RocksStore
+from agents.engine.transport import Chunk, _Active
+from agents.engine.watermark import Watermark
+from agents.errors import Refused
+from streams.instants import DAY, SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Sequence
+    from pathlib import Path
+
+
+def record(offset: int, key: bytes, value: bytes | None) -> Any:
+    return SimpleNamespace(offset=offset, key=key, value=value, partition=0)
+
+
+@pytest.fixture(params=["memory", "rocks"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> MemoryStore | RocksStore:
+    return MemoryStore() if request.param == "memory" else RocksStore(tmp_path / "0")
+
+
+class TestEveryStore:
+    def test_a_write_is_seen_before_it_is_durable(self, store: MemoryStore | RocksStore) -> None:
+        store.put({b"a": b"1", b"b": b"2"})
+        store.put({b"a": None})
+        assert (store.get(b"a"), store.get(b"b")) == (None, b"2")
+        assert dict(store.items()) == {b"b": b"2"}
+
+    def test_a_newer_write_outlives_the_acknowledgement_of_an_older_one(self, store: MemoryStore | RocksStore) -> None:
+        old: dict[bytes, bytes | None] = {b"a": b"1", b"b": None, b"c": b"1"}
+        store.put(old)
+        store.put({b"a": b"2", b"b": b"2", b"c": None})
+        store.settle(old, {}, Mark(2), {b"a", b"b", b"c"})
+        assert dict(store.items()) == {b"a": b"2", b"b": b"2"}
+        assert store.get(b"c") is None
+
+    def test_cold_tickets_are_still_found(self, store: MemoryStore | RocksStore) -> None:
+        rows: dict[bytes, bytes | None] = {b"a": b"1"}
+        store.put(rows)
+        store.settle(rows, {b"w": b"7"}, Mark(0), {b"a"})
+        assert store.get(b"a") == b"1"
+        assert dict(store.items()) == {b"a": b"1"}
+        assert dict(store.derived_items()) == {b"w": b"7"}
+
+    def test_replay_takes_what_is_newer_and_makes_derived_rows_stale(self, store: MemoryStore | RocksStore) -> None:
+        assert store.replay([record(0, b"a", b"1"), record(4, b"b", b"2")], 5) == 2
+        assert store.derived_stale
+        store.rebuild_derived({b"w": b"2"})
+        assert not store.derived_stale
+        assert store.replay([record(4, b"b", b"x"), record(5, b"a", None)], 6) == 1
+        assert dict(store.items()) == {b"b": b"2"}
+        assert store.derived_stale
+        assert (store.mark.offset, store.mark.at) == (5, 6)
+
+
+class TestRocksStore:
+    def test_only_what_was_acknowledged_is_there_after_a_crash(self, tmp_path: Path) -> None:
+        store = RocksStore(tmp_path / "0")
+        rows: dict[bytes, bytes | None] = {b"a": b"1"}
+        store.put(rows)
+        store.settle(rows, {b"w": b"1"}, Mark(0, at=9), {b"a"})
+        store.put({b"a": b"2", b"b": b"2"})
+        store.close()
+        again = RocksStore(tmp_path / "0")
+        assert dict(again.items()) == {b"a": b"1"}
+        assert (again.mark.offset, again.mark.at, again.derived_stale) == (0, 9, False)
+
+    def test_a_crash_between_the_batches_of_one_change_leaves_derived_rows_stale(self, tmp_path: Path) -> None:
+        store = RocksStore(tmp_path / "0")
+        store.settle({b"a": b"1"}, None, Mark(0), ())
+        store.close()
+        assert RocksStore(tmp_path / "0").derived_stale
+
+    def test_both_batches_leave_them_right(self, tmp_path: Path) -> None:
+        store = RocksStore(tmp_path / "0")
+        store.settle({b"a": b"1"}, None, Mark(0), ())
+        store.settle({b"b": b"1"}, {b"w": b"2"}, Mark(1), ())
+        store.close()
+        assert not RocksStore(tmp_path / "0").derived_stale
+
+    def test_memory_gives_up_cold_tickets_and_tombstones(self, tmp_path: Path) -> None:
+        store = RocksStore(tmp_path / "0")
+        rows: dict[bytes, bytes | None] = {b"hot": b"1", b"cold": b"1", b"gone": None}
+        store.put(rows)
+        store.settle(rows, {}, Mark(2), {b"cold"})
+        assert store._memory == {b"hot": b"1"}
+
+
+def disk(folder: Path, cluster: str = "one") -> Disk:
+    return Disk(folder, cluster, DAY)
+
+
+class TestDisk:
+    def test_two_workers_on_one_directory_keep_apart_and_a_restarted_one_finds_its_own(self, tmp_path: Path) -> None:
+        first, second = disk(tmp_path), disk(tmp_path)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["worker-0", "worker-1"]
+        first.release()
+        disk(tmp_path).release()
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["worker-0", "worker-1"]
+        second.release()
+
+    def test_state_of_another_cluster_is_refused(self, tmp_path: Path) -> None:
+        disk(tmp_path).release()
+        with pytest.raises(Refused, match="belongs to the Kafka cluster one, this one is two"):
+            disk(tmp_path, "two")
+
+    @pytest.mark.parametrize(
+        ("offset", "at", "end", "reason"),
+        [(5, 0, 6, "older than the tombstones"), (5, 10 * DAY, 5, "ahead of the changelog"), (5, 9 * DAY, 6, None)],
+    )
+    def test_a_store_that_the_changelog_cannot_bring_up_to_date_is_rebuilt(
+        self, tmp_path: Path, offset: int, at: int, end: int, reason: str | None
+    ) -> None:
+        folder = disk(tmp_path)
+        store = folder.open(0, 0, 0, pytest.fail)
+        store.settle({b"a": b"1"}, {}, Mark(offset, at=at), ())
+        store.close()
+        reasons: list[str] = []
+        again = folder.open(0, end, 10 * DAY, reasons.append)
+        assert dict(again.items()) == ({} if reason else {b"a": b"1"})
+        assert [reason in told for told in reasons] == ([True] if reason else [])
+
+    def test_an_unreadable_store_is_rebuilt(self, tmp_path: Path) -> None:
+        folder = disk(tmp_path)
+        folder.open(0, 0, 0, pytest.fail).close()
+        for file in (tmp_path / "worker-0" / "0").glob("MANIFEST*"):
+            file.write_bytes(b"garbage")
+        reasons: list[str] = []
+        assert dict(folder.open(0, 0, 0, reasons.append).items()) == {}
+        assert "unreadable" in reasons[0]
+
+
+class Ended(Exception):
+    """The process would have ended."""
+
+
+class Batch(list[dict[str, Any]]):
+    """A batch of at most three records."""
+
+    def append(self, **record: Any) -> object:  # type: ignore[override]
+        if len(self) == 3:
+            return None
+        super().append(record)
+        return self
+
+
+class FakeEngine:
+    """What surrounds a lane: batches are acknowledged when the test says so."""
+
+    def __init__(self) -> None:
+        self.observer = Observer()
+        self.changelog = "changelog"
+        self.batches = self
+        self.sent: list[tuple[str, Batch, asyncio.Future[Any]]] = []
+        self.failed: list[str] = []
+        self.foreign_keys: set[bytes] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @staticmethod
+    def clock() -> int:
+        return 1_000_000
+
+    @staticmethod
+    def create_batch() -> Batch:
+        return Batch()
+
+    async def send_batch(self, batch: Batch, topic: str, *, partition: int) -> asyncio.Future[Any]:
+        assert partition == 7
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.sent.append((topic, batch, future))
+        return future
+
+    async def changelog_keys(self, partition: int, first: int, end: int) -> set[bytes]:
+        assert (partition, first, end) == (7, 0, 4)
+        return self.foreign_keys
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))
+
+    def fail(self, reason: str) -> NoReturn:
+        self.failed.append(reason)
+        raise Ended(reason)
+
+    async def acknowledge(self, topic: str, offset: int = 0) -> Batch:
+        """Acknowledges the oldest batch under way to a topic."""
+        await eventually(lambda: any(sent[0] == topic for sent in self.sent), 2)
+        place = next(place for place, sent in enumerate(self.sent) if sent[0] == topic)
+        _, batch, future = self.sent.pop(place)
+        future.set_result(SimpleNamespace(offset=offset))
+        await turn()
+        return batch
+
+    @property
+    def topics(self) -> list[str]:
+        return [topic for topic, _, _ in self.sent]
+
+
+async def turn() -> None:
+    """Lets everything that can run do so."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+class Owner:
+    """Answers with the changes it was given."""
+
+    def __init__(self) -> None:
+        self.changes: list[Changes] = []
+        self.offsets: list[int] = []
+
+    def chunk(self, topic: str, records: Sequence[Any], now: int) -> Changes:
+        self.offsets += [record.offset for record in records]
+        return self.changes.pop(0) if self.changes else Changes()
+
+    def wake_at(self) -> int | None:
+        return None
+
+    def ring(self, read_up_to: int, now: int) -> Changes:
+        return self.changes.pop(0)
+
+    def close(self) -> None:
+        pass
+
+
+def chunk(*offsets: int, previous: int | None = None) -> Chunk:
+    return Chunk([record(offset, b"k", b"v") for offset in offsets], previous, 1, 1)
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def owner() -> Owner:
+    return Owner()
+
+
+@pytest.fixture
+def lane(engine: FakeEngine, owner: Owner, tmp_path: Path) -> Lane:
+    lane = Lane(7, RocksStore(tmp_path / "7"), owner, engine)
+    lane.open({"input": 0}, 0)
+    return lane
+
+
+class TestLane:
+    async def test_an_alert_is_acknowledged_before_the_state_that_marks_it_is_sent(
+        self, lane: Lane, engine: FakeEngine, owner: Owner
+    ) -> None:
+        owner.changes = [Changes(tickets={b"k": b"announced"}, alerts=[Out("alerts", b"k", b"breach")])]
+        await lane.ring(5)
+        await turn()
+        assert engine.topics == ["alerts"]
+        await engine.acknowledge("alerts")
+        assert engine.topics == ["changelog"]
+
+    async def test_an_offset_is_committable_once_everything_it_caused_is_acknowledged(
+        self, lane: Lane, engine: FakeEngine, owner: Owner
+    ) -> None:
+        owner.changes = [Changes(tickets={b"k": b"1"}, records=[Out("ledger", b"k", b"1"), Out("dead", None, b"x")])]
+        await lane.chunk("input", chunk(0, 1))
+        await lane.chunk("input", chunk(2, previous=2))
+        await turn()
+        for topic in ("dead", "changelog"):
+            await engine.acknowledge(topic)
+            assert lane.durable == {}, "the second chunk caused nothing, yet the first comes before it"
+        await engine.acknowledge("ledger")
+        assert lane.durable == {"input": 3}
+        assert lane.idle
+
+    async def test_the_disk_has_a_ticket_only_after_the_changelog(
+        self, lane: Lane, engine: FakeEngine, owner: Owner
+    ) -> None:
+        owner.changes = [Changes(tickets={b"k": b"1"}, derived={b"w": b"1"}, cold={b"k"})]
+        await lane.chunk("input", chunk(0))
+        await turn()
+        assert lane.store.get(b"k") == b"1"
+        assert (lane.store.mark.offset, dict(lane.store.derived_items())) == (-1, {})
+        await engine.acknowledge("changelog", 0)
+        assert (lane.store.mark.offset, dict(lane.store.derived_items())) == (0, {b"w": b"1"})
+
+    async def test_derived_rows_keep_their_order(self, lane: Lane, engine: FakeEngine, owner: Owner) -> None:
+        owner.changes = [Changes(tickets={b"k": b"1"}, derived={b"w": b"1"}), Changes(derived={b"w": b"2"})]
+        await lane.chunk("input", chunk(0))
+        await lane.chunk("input", chunk(1))
+        await turn()
+        assert dict(lane.store.derived_items()) == {}
+        await engine.acknowledge("changelog", 0)
+        assert dict(lane.store.derived_items()) == {b"w": b"2"}
+        owner.changes = [Changes(derived={b"w": b"3"})]
+        await lane.chunk("input", chunk(2))
+        await turn()
+        assert dict(lane.store.derived_items()) == {b"w": b"3"}
+        assert not lane.store.derived_stale
+
+    async def test_a_change_larger_than_a_batch(self, lane: Lane, engine: FakeEngine, owner: Owner) -> None:
+        owner.changes = [Changes(tickets={b"%d" % n: b"v" for n in range(5)}, derived={b"w": b"5"})]
+        await lane.chunk("input", chunk(0))
+        await turn()
+        assert len(await engine.acknowledge("changelog", 0)) == 3
+        assert (lane.store.mark.offset, dict(lane.store.derived_items()), lane.durable) == (2, {}, {})
+        assert len(await engine.acknowledge("changelog", 3)) == 2
+        assert (lane.store.mark.offset, dict(lane.store.derived_items())) == (4, {b"w": b"5"})
+        assert lane.durable == {"input": 1}
+
+    async def test_a_gap_in_the_input_ends_the_process_and_a_repeat_is_skipped(
+        self, lane: Lane, engine: FakeEngine, owner: Owner
+    ) -> None:
+        await lane.chunk("input", chunk(0, 1, 5))  # 2-4: markers of a transaction
+        await lane.chunk("input", chunk(5, 6, previous=2))
+        assert owner.offsets == [0, 1, 5, 6]
+        with pytest.raises(Ended, match="goes on at 9, not at 7"):
+            await lane.chunk("input", chunk(9, previous=9))
+
+    async def test_a_foreign_write_to_the_changelog_is_overwritten(
+        self, lane: Lane, engine: FakeEngine, owner: Owner
+    ) -> None:
+        engine.foreign_keys = {b"k", b"stranger"}
+        owner.changes = [Changes(tickets={b"k": b"1"})]
+        await lane.chunk("input", chunk(0))
+        await engine.acknowledge("changelog", 4)
+        again = await engine.acknowledge("changelog", 5)
+        assert {one["key"]: one["value"] for one in again} == {b"k": b"1", b"stranger": None}
+        assert lane.store.mark.offset == 6
+
+    async def test_a_lost_write_ends_the_process(self, lane: Lane, engine: FakeEngine, owner: Owner) -> None:
+        owner.changes = [Changes(tickets={b"k": b"1"})]
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        await lane.chunk("input", chunk(0))
+        await turn()
+        engine.sent[0][2].set_exception(OSError("no"))
+        await turn()
+        assert "was not acknowledged" in engine.failed[0]
+
+    async def test_intake_waits_while_too_much_is_unsent(self, lane: Lane, engine: FakeEngine, owner: Owner) -> None:
+        owner.changes = [Changes(alerts=[Out("alerts", b"k", b"v")]) for _ in range(10)]
+        intake = asyncio.create_task(_feed(lane, 10))
+        await turn()
+        assert lane.read["input"] == 5
+        for _ in range(10):
+            await engine.acknowledge("alerts")
+        await intake
+        assert lane.durable == {"input": 10}
+
+
+async def _feed(lane: Lane, chunks: int) -> None:
+    for number in range(chunks):
+        await lane.chunk("input", chunk(number))
+
+
+def test_the_lease_lasts_a_session_from_the_sending_of_the_last_answered_request() -> None:
+    lease = Lease(10)
+    assert lease.valid, "nothing is owned before the first membership"
+    lease.renew(ticks() - 9)
+    assert lease.valid
+    lease.renew(ticks() - 11)
+    assert lease.valid, "a late answer to an older request takes nothing back"
+    late = Lease(10)
+    late.renew(ticks() - 11)
+    assert not late.valid
+
+
+class FakeEnds:
+    def __init__(self) -> None:
+        self.end = 0
+
+    async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, self.end)
+
+
+async def test_input_is_read_up_to_the_newest_question_whose_answer_was_reached() -> None:
+    """On all topics of the partition; the time of asking counts."""
+    ends, time = FakeEnds(), iter(range(100, 200))
+    watermark = Watermark(ends, ["a", "b"], lambda: next(time))
+    assert watermark.read_up_to(0, {"a": 9, "b": 9}) is None
+    for ends.end in (5, 8, 20):
+        await watermark.ask([0])
+    assert watermark.asked_at(0) == 102
+    assert watermark.read_up_to(0, {"a": 5, "b": 4}) is None
+    assert watermark.read_up_to(0, {"a": 5, "b": 5}) == 100
+    assert watermark.read_up_to(0, {"a": 19, "b": 30}) == 101, "no need to reach the newest"
+    watermark.forget(0)
+    assert watermark.read_up_to(0, {"a": 99, "b": 99}) is None
+
+
+@pytest.mark.parametrize(
+    ("appended_ms", "kind", "skew"),
+    [
+        (1_700_000_000_100, 1, 0),
+        (1_700_000_000_300, 1, 100_000),
+        (1_699_999_999_900, 1, -100_000 + 999),
+        (1_600_000_000_000, 0, 0),
+        (1_234, 1, 0),
+    ],
+)
+async def test_the_skew_is_what_the_append_time_lies_outside_sending_and_acknowledgement(
+    appended_ms: int, kind: int, skew: int
+) -> None:
+    """A record without append time, or with a made-up one, says nothing."""
+    times = [1_700_000_000_000_000, 1_700_000_000_000_000, 1_700_000_000_200_000]
+    probe = ClockProbe(lambda: times.pop(0) if len(times) > 1 else times[0])
+    assert not probe.known
+
+    async def send() -> Any:
+        return SimpleNamespace(timestamp=appended_ms, timestamp_type=kind)
+
+    await probe.measure(send)
+    assert probe.skew == skew
+
+
+async def test_a_clock_that_was_set_is_asked_about_again() -> None:
+    ahead = 1_700_000_000 * SECOND
+
+    def clock() -> int:
+        return int(ticks() * SECOND) + ahead
+
+    async def send() -> Any:
+        return SimpleNamespace(timestamp=clock() // 1000, timestamp_type=1)
+
+    probe = ClockProbe(clock)
+
+    await probe.measure(send)
+    assert probe.known
+    ahead += 3600 * SECOND
+    assert not probe.known
+
+
+def test_a_fetch_under_way_sees_partitions_paused_and_never_takes_none_for_all() -> None:
+    consumer: Any = SimpleNamespace(flow_active=True, _active_partitions={TopicPartition("a", 0)})
+    active = _Active(consumer)
+    assert TopicPartition("a", 0) in active
+    consumer._active_partitions.clear()
+    assert TopicPartition("a", 0) not in active
+    assert bool(active), "aiokafka takes an empty set for all partitions"

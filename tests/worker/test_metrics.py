@@ -1,0 +1,292 @@
+"""What /metrics says of partitions filled with a simulated centre's events: clean, right, bounded and cheap to ask."""
+
+import subprocess
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import aiohttp
+import msgspec
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from agents.engine import MemoryStore
+from agents.gauges import FAMILIES, MAX_SERIES, TicketGauges
+from agents.meters import Meters
+from agents.notifier.metrics import NotifierMetrics
+from agents.partition import Rules, TicketPartition
+from agents.simulator import simulate
+from agents.web import serving
+from config.policies import default_policies
+from streams import ledger
+from streams.events import TOPIC_OF, TYPES, tag_of
+from streams.instants import DAY, HOUR, MINUTE, SECOND, parse_instant
+from streams.policies import TARGETS
+from streams.windows import WINDOWS
+
+BEGIN = parse_instant("2026-03-02T00:00:00+08:00")
+PARTITIONS = 3
+Event = dict[str, Any]
+
+
+@dataclass
+class Input:
+    """A record as the engine hands it over."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    partition: int = 0
+    offset: int = 0
+    timestamp: int = 0
+    headers: list[tuple[str, bytes]] = field(default_factory=list)
+
+
+class Centre:
+    """A worker's partitions without its engine: all events are applied, and written as the engine would."""
+
+    def __init__(self, events: Iterable[Event], now: int, numbers: Sequence[int] = range(PARTITIONS)) -> None:
+        self.meters = Meters()
+        self.now = now
+        self.ledger: dict[str, ledger.LedgerRecord] = {}
+        self.rules = Rules(
+            policies=default_policies(),
+            inputs={TOPIC_OF[tag_of(event_type)]: event_type for event_type in TYPES},
+            alerts="alerts",
+            ledger="ledger",
+            dead_letters="dead",
+            grace=SECOND,
+            retention=30 * DAY,
+            max_age=DAY,
+            max_ahead=0,
+        )
+        stores = {number: MemoryStore() for number in numbers}
+        self.partitions = {
+            number: TicketPartition(number, store, self.rules, self.meters, now) for number, store in stores.items()
+        }
+        batches: defaultdict[tuple[int, str], list[Input]] = defaultdict(list)
+        for event in events:
+            topic, key = TOPIC_OF[event["type"]], str(event.get("ticket_id") or event["agent_id"]).encode()
+            batches[crc32(key) % PARTITIONS, topic].append(Input(topic, key, msgspec.json.encode(event)))
+        for (number, topic), records in batches.items():
+            if number in self.partitions:
+                changes = self.partitions[number].chunk(topic, records, now)
+                stores[number].put(changes.tickets)
+                for out in changes.records:
+                    if out.topic == "ledger" and out.value is not None:
+                        record = ledger.decode(out.value)
+                        self.ledger[record.ticket_id] = record
+        self.gauges = TicketGauges(self.partitions.values, self.rules, lambda: self.now)
+
+    async def metrics(self) -> str:
+        """What a scrape gets."""
+        return await scraped(self.meters, self.gauges)
+
+
+async def scraped(meters: Meters | NotifierMetrics, gauges: TicketGauges | None = None) -> str:
+    collected = gauges.collected if gauges is not None else None
+    async with (
+        serving("127.0.0.1", 0, meters.registry, dict, gauges=collected) as port,
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}/metrics") as response,
+    ):
+        assert response.content_type == "text/plain"
+        return await response.text()
+
+
+def simulated(tickets: int, seed: int = 1, days: float = 1.0) -> list[Event]:
+    return list(simulate(tickets, seed, days, BEGIN))
+
+
+def series(text: str) -> list[str]:
+    return [line for line in text.splitlines() if not line.startswith("#")]
+
+
+def values(text: str, name: str, by: Callable[[dict[str, str]], Any]) -> dict[Any, float]:
+    """The sums of a metric's samples, grouped by something of their labels."""
+    sums: Counter[Any] = Counter()
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name == name:
+                sums[by(sample.labels)] += sample.value
+    return dict(sums)
+
+
+@pytest.fixture(scope="module")
+def day() -> Centre:
+    """A day of a centre, seen at its end."""
+    return Centre(simulated(600), BEGIN + DAY)
+
+
+@pytest.fixture
+async def text(day: Centre) -> str:
+    return await day.metrics()
+
+
+async def test_promtool_finds_nothing_to_say(promtool: Path, text: str) -> None:
+    notifier = NotifierMetrics()
+    notifier.watch("desk", queue=lambda: 0, behind=lambda: 0)
+    for metrics in (text, await scraped(notifier)):
+        assert promtools(promtool, metrics) == (0, "")
+
+
+def promtools(program: Path, metrics: str) -> tuple[int, str]:
+    """Its exit code and what it finds."""
+    checked = subprocess.run([program, "check", "metrics"], input=metrics, capture_output=True, text=True, check=False)
+    return checked.returncode, checked.stdout + checked.stderr
+
+
+def test_every_family_is_there_and_has_a_value(text: str) -> None:
+    found = {family.name: len(family.samples) for family in text_string_to_metric_families(text)}
+    assert [family.name for family in FAMILIES if not found.get(family.name)] == []
+
+
+def test_when_counters_were_created_is_not_told(text: str) -> None:
+    assert [line for line in series(text) if "_created{" in line or "_created " in line] == []
+    assert "sla_events_total{" in text
+
+
+def test_the_queue_is_that_of_the_ledger(day: Centre, text: str) -> None:
+    done = ("resolved", "closed", "cancelled")
+    waiting = [record for record in day.ledger.values() if record.status not in done]
+    states = values(text, "sla_queue_tickets", lambda labels: labels["state"])
+    assert states["open"] == len(waiting) > 0
+    assert states["on_customer"] == sum(record.status == "waiting_on_customer" for record in waiting)
+    unanswered = [
+        record
+        for record in waiting
+        if any(clock.target == "first_response" and clock.stopped_at is None for clock in record.clocks)
+    ]
+    assert states["unanswered"] == len(unanswered)
+
+
+def test_the_longest_window_is_that_of_the_ledger(day: Centre, text: str) -> None:
+    """A day fits into the week: all verdicts of the ledger are in it, by target, team, priority and channel."""
+    judged: Counter[tuple[str | None, ...]] = Counter()
+    met: Counter[tuple[str | None, ...]] = Counter()
+    for record in day.ledger.values():
+        for clock in record.clocks:
+            if clock.verdict in ("met", "breached"):
+                where = (clock.target, record.team, record.priority, record.channel)
+                judged[where] += 1
+                met[where] += clock.verdict == "met"
+
+    def week(labels: dict[str, str]) -> tuple[str, ...] | None:
+        if labels["window"] != "7d":
+            return None
+        return (labels["target"], labels["team"], labels["priority"], labels["channel"])
+
+    found = values(text, "sla_window_judged", week)
+    kept = values(text, "sla_window_met", week)
+    assert {where: count for where, count in found.items() if where} == dict(judged)
+    assert {where: count for where, count in kept.items() if where and count} == {w: n for w, n in met.items() if n}
+
+
+def test_the_counters_are_those_of_the_ledger(day: Centre, text: str) -> None:
+    kept = values(text, "sla_verdicts_total", lambda labels: labels["verdict"])
+    retracted = values(text, "sla_verdicts_retracted_total", lambda labels: labels["verdict"])
+    verdicts = Counter(clock.verdict for record in day.ledger.values() for clock in record.clocks)
+    for verdict in ("met", "breached"):
+        assert kept[verdict] - retracted.get(verdict, 0) == verdicts[verdict]
+
+
+async def test_sums_over_workers_are_those_of_one(day: Centre, text: str) -> None:
+    """Two workers share the partitions: their gauges add up, whoever holds what."""
+    shared = [Centre(simulated(600), BEGIN + DAY, numbers) for numbers in ([0], [1, 2])]
+    texts = [await worker.metrics() for worker in shared]
+
+    def where(labels: dict[str, str]) -> tuple[tuple[str, str], ...]:
+        return tuple(sorted(labels.items()))
+
+    for name in ("sla_window_judged", "sla_window_met", "sla_window_spent_seconds", "sla_queue_tickets",
+                 "sla_tickets_kept", "sla_staff_agents"):  # fmt: skip
+        parts = Counter[Any]()
+        for part in texts:
+            parts.update(values(part, name, where))
+        whole = values(text, name, where)
+        assert dict(parts) == pytest.approx({**dict.fromkeys(parts, 0.0), **whole}), name
+
+
+async def test_nothing_is_told_of_a_partition_that_is_given_up(day: Centre) -> None:
+    held = TicketGauges(lambda: (), day.rules, lambda: day.now)
+    families = await held.collected()
+    assert [sample for family in families for sample in family.samples if sample.value] == []
+
+
+async def test_collecting_in_turns_gives_what_collecting_at_once_does(day: Centre) -> None:
+    in_turns = await day.gauges.collected()
+    assert [(f.name, f.samples) for f in in_turns] == [(f.name, f.samples) for f in day.gauges.collect()]
+
+
+def as_many(events: Iterable[Event], count: int, what: str) -> Iterable[Event]:
+    """The same events, told apart by so many teams (or priorities, or channels)."""
+    for event in events:
+        number = crc32(str(event.get("ticket_id") or event["agent_id"]).encode()) % count
+        yield {**event, what: f"{what}-{number}"} if event.get(what) else event
+
+
+@pytest.mark.parametrize("what", ["team", "priority", "channel"])
+async def test_the_series_are_bounded_and_nothing_is_left_out(what: str) -> None:
+    events = simulated(2_000, days=3.0)
+    centre = Centre(as_many(events, 300, what), BEGIN + 3 * DAY)
+    text = await centre.metrics()
+    assert len(series(text)) <= MAX_SERIES
+    names = values(text, "sla_window_judged", lambda labels: labels[what])
+    assert names["other"] > 0
+    all_of_them = values(text, "sla_window_judged", lambda labels: labels["window"])
+    for window in WINDOWS:
+        sums = [partition.windows.sums(window) for partition in centre.partitions.values()]
+        judged = sum(cell.count for cells in sums for key, cell in cells.items() if key[0] < len(TARGETS))
+        assert all_of_them.get(window.name, 0) == judged
+
+
+async def test_the_busiest_teams_keep_their_names() -> None:
+    events = as_many(simulated(2_000, days=3.0), 300, "team")
+    busy = list(as_many(simulated(300, seed=2, days=3.0), 1, "team"))
+    told_apart = [{**event, "ticket_id": f"b-{event.get('ticket_id')}"} for event in busy if "ticket_id" in event]
+    text = await Centre([*events, *told_apart], BEGIN + 3 * DAY).metrics()
+    names = values(text, "sla_window_judged", lambda labels: labels["team"])
+    named = {team: count for team, count in names.items() if team != "other"}
+    assert len(named) > 20
+    assert max(named, key=lambda team: named[team]) == "team-0"
+
+
+async def test_an_ordinary_centre_keeps_all_its_names(text: str) -> None:
+    for label in ("team", "priority", "channel"):
+        assert "other" not in values(text, "sla_window_judged", lambda labels, label=label: labels[label])
+
+
+async def test_a_scrape_does_not_grow_with_the_tickets() -> None:
+    """Ten times the tickets with the same labels: the same lines but for the odd combination that did not occur."""
+    few, many = [await Centre(alike(count), BEGIN + 2 * HOUR).metrics() for count in (300, 3_000)]
+    assert len(series(many)) == len(series(few))
+    kept = [values(text, "sla_tickets_kept", lambda labels: labels["kind"])["created"] for text in (few, many)]
+    assert kept == [300, 3_000]
+
+
+def alike(count: int) -> Iterable[Event]:
+    """So many tickets of three kinds, a third of them unanswered, within the same hour."""
+    for number in range(count):
+        ticket = {"ticket_id": f"T-{number}"}
+        at = f"2026-03-02T00:{number % 60:02}:00+08:00"
+        yield {**ticket, "type": "ticket_created", "event_id": "c", "occurred_at": at, "team": f"team-{number % 3}"}
+        if number % 3:
+            later = f"2026-03-02T01:{number % 60:02}:00+08:00"
+            yield {**ticket, "type": "agent_replied", "event_id": "r", "occurred_at": later, "handle_seconds": 60}
+
+
+def test_the_lateness_of_alarms_is_measured_from_deadline_and_grace() -> None:
+    centre = Centre(alike(3), BEGIN + MINUTE)
+    due = BEGIN + 2 * HOUR  # the ticket without an answer
+    for partition in centre.partitions.values():
+        partition.ring(due + 2 * SECOND, due + SECOND + 300_000)
+    (sample,) = [
+        sample
+        for family in centre.meters.lateness.collect()
+        for sample in family.samples
+        if sample.name.endswith("_sum")
+    ]
+    assert sample.value == pytest.approx(0.3)
