@@ -139,10 +139,11 @@ class Worker:
                 for number in live:
                     self.meters.input_lag.labels(str(number)).set(self.engine.lag(number))
                 now = self._clock()
-                for partition in self.partitions():
+                held = list(self.partitions())
+                for partition in held:
                     partition.tick(now)
                 if boards is not None:
-                    await boards.publish(self.partitions(), now)
+                    await boards.publish(held, now)
                 await asyncio.sleep(PUBLISH_EVERY)
         finally:
             if boards is not None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from agents.seen import look
 from streams.instants import SECOND, format_instant
-from streams.queue import RISKS
-from streams.windows import MEASURES, WINDOWS
+from streams.windows import MEASURES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from agents.partition import TicketPartition
+    from agents.seen import Seen
 
 log = logging.getLogger("slawatch.boards")
 
@@ -31,43 +33,43 @@ def key(app: str, partition: int) -> str:
     return f"{app}:board:{partition}"
 
 
-def board(partition: TicketPartition, now: int) -> dict[str, Any]:
-    """A partition's windows and queue; durations in seconds, instants RFC 3339."""
-    return {
-        "at": format_instant(now),
-        "queue": [
-            {
-                "team": team,
-                "priority": priority,
-                "channel": channel,
-                "open": line.open,
-                "unanswered": line.unanswered,
-                "waiting": line.waiting,
-                "on_customer": line.on_customer,
-                "on_hold": line.on_hold,
-                "overdue": line.overdue,
-                "at_risk": {name: line.at_risk(now, within) for name, within in RISKS.items()},
-                "oldest": None if (since := line.oldest()) is None else format_instant(since),
-            }
-            for (team, priority, channel), line in partition.queue.lines.items()
-        ],
-        "windows": [
-            {
-                "window": window.name,
-                "measure": MEASURES[measure],
-                "team": team,
-                "priority": priority,
-                "channel": channel,
-                "count": cell.count,
-                "met": cell.met,
-                "timed": cell.timed,
-                "seconds": cell.total / SECOND,
-                "bins": cell.durations.bins,
-            }
-            for window in WINDOWS
-            for (measure, team, priority, channel), cell in partition.windows.sums(window).items()
-        ],
-    }
+def board(seen: Seen, now: int) -> bytes:
+    """A partition's windows and queue as JSON; durations in seconds, instants RFC 3339."""
+    return _encode(
+        {
+            "at": format_instant(now),
+            "queue": [
+                {
+                    "team": team,
+                    "priority": priority,
+                    "channel": channel,
+                    **waiting.states,
+                    "at_risk": waiting.risks,
+                    "oldest": None if waiting.since is None else format_instant(waiting.since),
+                }
+                for (team, priority, channel), waiting in seen.queue.items()
+            ],
+            "windows": [
+                {
+                    "window": window,
+                    "measure": MEASURES[measure],
+                    "team": team,
+                    "priority": priority,
+                    "channel": channel,
+                    "count": cell.count,
+                    "met": cell.met,
+                    "timed": cell.timed,
+                    "seconds": cell.total / SECOND,
+                    "bins": cell.durations.bins,
+                }
+                for window, sums in seen.windows.items()
+                for (measure, team, priority, channel), cell in sums.items()
+            ],
+            "staff": [
+                {"team": team, "status": status, "agents": count} for (team, status), count in seen.staff.items()
+            ],
+        }
+    )
 
 
 class Boards:
@@ -78,9 +80,11 @@ class Boards:
         self._redis = Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
         self._away = False
 
-    async def publish(self, partitions: Iterable[TicketPartition], now: int) -> None:
-        """Write the boards of all partitions held."""
-        documents = {key(self._app, held.number): _encode(board(held, now)) for held in partitions}
+    async def publish(self, partitions: Sequence[TicketPartition], now: int) -> None:
+        """Write the boards of all partitions held; the stream gets its turn after each, the text is made off the loop."""
+        documents = {}
+        for held in partitions:
+            documents[key(self._app, held.number)] = await asyncio.to_thread(board, look(held, now), now)
         try:
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for name, document in documents.items():
