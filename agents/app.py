@@ -110,10 +110,8 @@ class Worker:
             await self.engine.start()
             self._started = True
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._publish()), group.create_task(self._watch())]
-                await stop.wait()
-                for task in tasks:
-                    task.cancel()
+                group.create_task(self._publish(stop))
+                group.create_task(self._watch(stop))
             await self.engine.stop()
 
     def problems(self) -> dict[str, str]:
@@ -128,11 +126,11 @@ class Worker:
     def _own(self, number: int, store: Store) -> TicketPartition:
         return TicketPartition(number, store, self.rules, self.meters, self._clock())
 
-    async def _publish(self) -> None:
+    async def _publish(self, stop: asyncio.Event) -> None:
         """Every second: the boards in Redis, and the gauges of the engine."""
         boards = Boards(self.settings.redis, self.settings.app) if self.settings.redis else None
         try:
-            while True:
+            while not stop.is_set():
                 live = self.engine.live
                 self.meters.live.set(len(live))
                 self.meters.skew.set(self.engine.skew / SECOND)
@@ -144,19 +142,18 @@ class Worker:
                     partition.tick(now)
                 if boards is not None:
                     await boards.publish(held, now)
-                await asyncio.sleep(PUBLISH_EVERY)
+                await _stopped(stop, PUBLISH_EVERY)
         finally:
             if boards is not None:
                 await boards.close()
 
-    async def _watch(self) -> None:
+    async def _watch(self, stop: asyncio.Event) -> None:
         """Take a changed policy file when it is right; a wrong one leaves the old in force."""
         path = self.settings.policies
         if path is None:
             return
         seen = _stamp(path)
-        while True:
-            await asyncio.sleep(WATCH_EVERY)
+        while not await _stopped(stop, WATCH_EVERY):
             stamp = _stamp(path)
             if stamp == seen:
                 continue
@@ -181,6 +178,16 @@ class Worker:
                 answer = explain(ticket_id, kept, self.rules.policies, self._clock())
                 return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
         return web.json_response({"error": f"ticket {ticket_id!r} is not in this worker's partitions"}, status=404)
+
+
+async def _stopped(stop: asyncio.Event, within: float) -> bool:
+    """Whether it is time to stop, waiting so many seconds for it.
+
+    Tasks are told, not cancelled: the Redis client was seen to swallow a cancellation.
+    """
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), within)
+    return stop.is_set()
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

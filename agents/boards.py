@@ -81,7 +81,7 @@ class Boards:
         self._away = False
 
     async def publish(self, partitions: Sequence[TicketPartition], now: int) -> None:
-        """Write the boards of all partitions held; the stream gets its turn after each, the text is made off the loop."""
+        """Write the boards of all partitions held; the stream gets a turn after each; the text is made off the loop."""
         documents = {}
         for held in partitions:
             documents[key(self._app, held.number)] = await asyncio.to_thread(board, look(held, now), now)

@@ -36,7 +36,7 @@ async def admin(kafka: str) -> AsyncIterator[AIOKafkaAdminClient]:
 
 async def test_a_broker_that_comes_and_goes(own_kafka: KafkaCluster, unique: str, tmp_path: Path, seed: int) -> None:
     """Absent at the start: one line, and it waits. Gone for a while: alarms hold, and nothing false rings."""
-    async with Run(own_kafka.bootstrap, unique, tmp_path, input_stall=3, limit=4) as run:
+    async with Run(own_kafka.bootstrap, unique, tmp_path, input_stall=3, limit=4, settle=4) as run:
         own_kafka.kill(1)
         worker = run.start()
         await eventually(lambda: "does not answer" in worker.complaints)
@@ -140,3 +140,33 @@ async def test_input_that_was_deleted_unread_is_told(
         assert [fact["records"] for fact in worker.said("lost")] == [3]
         run.send("created", "T3", now())
         await run.assert_exact()
+
+
+async def test_an_owner_that_raises_ends_the_process_before_anything_is_committed(
+    kafka: str, unique: str, tmp_path: Path
+) -> None:
+    """Faust by itself would skip the chunk and go on."""
+    async with Run(kafka, unique, tmp_path, partitions=1) as run:
+        worker = run.start()
+        await run.all_live(worker)
+        run._produce("created", "T1", b"no JSON")
+        assert await worker.gone(20) == 70
+        assert "could not be applied" in worker.complaints
+        run.send("created", "T2")
+        again = run.start()
+        assert await again.gone(20) == 70, "the record that cannot be applied is read again"
+
+
+async def test_a_worker_that_is_given_nothing_waits_and_takes_over(kafka: str, unique: str, tmp_path: Path) -> None:
+    """More workers than partitions."""
+    async with Run(kafka, unique, tmp_path, partitions=1) as run:
+        first = run.start("w0")
+        await run.all_live(first)
+        second = run.start("w1")
+        await eventually(lambda: second.said("live"), 30)
+        await eventually(lambda: sorted([len(first.live()), len(second.live())]) == [0, 1], 20)
+        holder, idle = (first, second) if first.live() else (second, first)
+        assert await holder.stop() == 0
+        await run.all_live(idle)
+        run.send("created", "T1")
+        assert set(await run.assert_exact()) == {"T1"}

@@ -103,7 +103,7 @@ async def test_a_deadline_under_a_steady_5000_events_a_second_is_told_in_time(
         assert pace.achieved > 0.8 * rate
         assert len(alerts) == len(silent)
         assert {record.partition for record, _ in alerts} == set(range(house.partitions))
-        assert max(lateness) < 2 * SECOND
+        assert max(lateness) < 3 * SECOND
 
 
 @pytest.fixture
@@ -114,8 +114,11 @@ def broker() -> Iterator[KafkaCluster]:
 
 
 async def test_a_blind_worker_says_so_and_holds_its_alarms(broker: KafkaCluster, unique: str, tmp_path: Path) -> None:
-    """The broker stands still over a deadline, the reply given in time still in its producer's hands."""
-    async with Installation(broker.bootstrap, unique, tmp_path, input_stall="2s") as house:
+    """The broker stands still over a deadline, the reply given in time still in its producer's hands.
+
+    Shorter than the session: after a longer outage the worker leaves, and its supervisor starts it again.
+    """
+    async with Installation(broker.bootstrap, unique, tmp_path, input_stall="2s", session_timeout="30s") as house:
         worker = await house.worker(policies=house.file("policies.yaml", POLICIES)).ready()
         begun = now()
         house.events.put(created("answered", begun), created("silent", begun))

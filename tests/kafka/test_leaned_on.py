@@ -69,7 +69,7 @@ CALLED: list[tuple[Callable[..., Any], list[str]]] = [
     (BaseConsumer._should_commit, ["self._committed_offset[tp]"]),
     (BaseConsumer.commit, ["maybe_wait_for_commit_to_finish"]),
     (driver.AIOKafkaConsumerThread.on_start, ["self._consumer ="]),
-    (driver.AIOKafkaConsumerThread.getmany, ["self._fetch_records"]),
+    (driver.AIOKafkaConsumerThread.getmany, ["self._fetch_records", "max_records=_consumer._max_poll_records"]),
     (driver.AIOKafkaConsumerThread.seek_wait, ["self._seek_wait"]),
     (driver.ConsumerRebalanceListener.on_partitions_assigned, ["consumer_generation_id = generation"]),
     (driver.Producer.on_start, ["self._producer = self._new_producer()"]),

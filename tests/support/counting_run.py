@@ -122,8 +122,16 @@ class Run:
     async def __aenter__(self) -> Self:
         if self._options.get("create", True):
             await self._create_topics()
-        configuration = {"bootstrap.servers": self._bootstrap, "linger.ms": 5, "enable.idempotence": True}
-        self._producer = Producer({**configuration, "partitioner": "murmur2_random", "log_level": 0})
+        self._producer = Producer(
+            {
+                "bootstrap.servers": self._bootstrap,
+                "linger.ms": 5,
+                "enable.idempotence": True,
+                "partitioner": "murmur2_random",
+                "reconnect.backoff.max.ms": 200,  # after an outage replies must not lie here while deadlines pass
+                "log_level": 0,
+            }
+        )
         return self
 
     async def _create_topics(self) -> None:
