@@ -41,7 +41,7 @@ class Card:
 class ScreenChat:
     """Implements the notifier's `Sender`: every message arrives at once. `told` is called with each card."""
 
-    def __init__(self, clock: Callable[[], int], told: Callable[[Card], None] = lambda _: None) -> None:
+    def __init__(self, clock: Callable[[], int], told: Callable[[Card], None]) -> None:
         self.cards: deque[Card] = deque(maxlen=KEPT)
         self.counts: Counter[str] = Counter()
         """Cards so far, by tone."""

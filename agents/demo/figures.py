@@ -83,8 +83,8 @@ def read(partitions: Iterable[TicketPartition], now: int) -> Figures:
     promises = {target: Promise() for target in TARGETS}
     for partition in partitions:
         for (team, _, _), line in partition.queue.lines.items():
-            row = Row(line.open, line.unanswered, line.waiting, line.at_risk(now, RISKS[AT_RISK]), line.overdue)
-            row.since = line.oldest()
+            at_risk = line.at_risk(now, RISKS[AT_RISK])
+            row = Row(line.open, line.unanswered, line.waiting, at_risk, line.overdue, line.oldest())
             teams.setdefault(team, Row()).add(row)
         for (measure, *_), cell in partition.windows.sums(HOUR).items():
             if measure < len(TARGETS):

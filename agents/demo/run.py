@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -46,11 +45,13 @@ TICKETS_A_DAY = 4_000
 STAFFING = 0.85
 """A few agents too few: promises are broken now and then."""
 
+GRACE = SPEED * SECOND
+"""A second of ours."""
 PARTITIONS = 4
 PORT = 9464
 _HOST = "127.0.0.1"
 _NAP = 0.05
-_SESSION = 5 * MINUTE
+_SESSION = 5 * MINUTE  # of ours; the embedded Kafka lets nobody in who asks for an hour
 _CHAT = "screen"
 _NEWS = 30.0
 """Seconds that a warning of the log is shown."""
@@ -61,8 +62,8 @@ _PATIENCE = 4.0
 def run(seed: int, minutes: float | None, picture: Path | None) -> None:
     """Show it until SIGINT, SIGTERM or the end of the minutes. `picture`: where to keep the last screen, as SVG.
 
-    Raises Refused where the installed confluent-kafka brings no Kafka to embed, OSError where the picture cannot be
-    written.
+    Raises Refused where the installed confluent-kafka brings no Kafka to embed, click.FileError where the picture
+    cannot be written.
     """
     console = Console()
     show: Show = Screen(console) if console.is_terminal and not console.is_dumb_terminal else Lines()
@@ -74,7 +75,12 @@ def run(seed: int, minutes: float | None, picture: Path | None) -> None:
         show.close()
     demo.guard.cancel()
     if picture is not None:
-        save(demo.view(), picture)
+        try:
+            save(demo.view(), picture)
+        except OSError as error:
+            raise click.FileError(str(picture), error.strerror) from error
+    if not demo.seen:
+        os._exit(0)  # Python would complain that it cannot flush its output
     click.echo(demo.summary())
 
 
@@ -101,11 +107,11 @@ class _Notes(logging.Handler):
 
 
 class _Opened:
-    """Implements the notifier's `Routes`: what was due before the show began is in the figures, not in the chat."""
+    """Implements the notifier's `Routes`: what was decided before time went is in the figures, not in the chat."""
 
     def route(self, alert: Mapping[str, Any], now: int) -> list[str]:
         """See the port."""
-        return [] if alert.get("late") and now < OPENING + 5 * MINUTE else [_CHAT]
+        return [_CHAT] if now > OPENING else []
 
 
 class _Demo:
@@ -114,6 +120,8 @@ class _Demo:
     def __init__(self, seed: int, show: Show, notes: _Notes) -> None:
         self.guard = threading.Timer(_PATIENCE, self._end_at_once)
         self.guard.daemon = True
+        self.seen = True
+        """Whether there is still somebody to tell."""
         self._seed = seed
         self._show = show
         self._notes = notes
@@ -161,19 +169,25 @@ class _Demo:
     async def _open(self, notifier: Notifier) -> None:
         """Time stands still until all is in place: what happens in the show is then told when it happens."""
         await self._feed.caught_up.wait()
-        while self._worker.problems() or notifier.problems:  # noqa: ASYNC110 - neither says when they are gone
+        while self._worker.problems() or notifier.problems or not self._past_is_judged():  # noqa: ASYNC110 - none tells
             await asyncio.sleep(_NAP)
         self._clock.go()
+
+    def _past_is_judged(self) -> bool:
+        """Every event sent is read, and every alarm of the morning has rung."""
+        counted = (sample for family in self._worker.meters.events.collect() for sample in family.samples)
+        read = sum(sample.value for sample in counted if sample.name.endswith("_total"))
+        wakes = [partition.wake_at() for partition in self._worker.partitions()]
+        return read >= self._feed.sent and all(wake is None or wake + GRACE > OPENING for wake in wakes)
 
     def _settings(self, connection: Connection) -> Settings:
         return Settings(
             kafka=connection.bootstrap,
             partitions=PARTITIONS,
-            # In simulated time: the grace is a second of ours.
-            grace=SPEED * SECOND,
+            grace=GRACE,
             input_stall=HOUR,
             retention=7 * DAY,
-            # In our time. Nobody else wants the partitions: a process that was stopped for a while may go on.
+            # Nobody else wants the partitions: a process that was stopped for a while may go on.
             session_timeout=_SESSION,
             metrics_listen=f"{_HOST}:{_free(PORT)}",
         )
@@ -194,11 +208,13 @@ class _Demo:
     # Seeing
 
     async def _look(self) -> None:
-        with contextlib.suppress(OSError):  # nobody sees it any more
+        try:
             while True:
                 self._figures = figures.read(self._worker.partitions(), self._clock())
                 await self._show.update(self.view())
                 await asyncio.sleep(self._show.every)
+        except OSError:
+            self.seen = False
 
     def view(self) -> View:
         """How things stand."""

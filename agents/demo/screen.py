@@ -20,7 +20,8 @@ from agents.simulator.profile import UTC_OFFSET
 from streams.instants import DAY, HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections import Counter
+    from collections.abc import Sequence
 
     from rich.console import RenderableType
 
@@ -47,7 +48,7 @@ class View:
     now: int
     figures: Figures
     cards: Sequence[Card]
-    counts: Mapping[str, int]
+    counts: Counter[str]
     sent: int
     rate: float
     url: str
@@ -229,8 +230,9 @@ def _side_by_side(left: RenderableType, right: RenderableType) -> Table:
 
 def _chat(view: View, width: int, room: int) -> RenderableType:
     title = Text("# support-sla", "bold")
-    for tone, count in view.counts.items():
-        title.append(f"  {count} {ENGLISH[tone].lower()}", TONES[tone])
+    for tone, color in TONES.items():
+        if view.counts[tone]:
+            title.append(f"  {view.counts[tone]} {ENGLISH[tone].lower()}", color)
     lines: list[RenderableType] = [_heading(title)]
     fitting = max(0, (room - 1) // _LINES_A_CARD)
     for card in list(view.cards)[-fitting:] if fitting else ():

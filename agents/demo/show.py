@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 from typing import TYPE_CHECKING, Protocol
 
 import click
@@ -50,7 +51,10 @@ class Screen:
 
     async def update(self, view: View) -> None:
         """See the port. A terminal that takes nothing for a while (Ctrl-S) must not stop the worker."""
-        self._live.update(draw(view, *self._live.console.size))
+        console = self._live.console
+        if not console.is_terminal:
+            raise OSError(errno.EIO, "the terminal is gone")
+        self._live.update(draw(view, *console.size))
         await asyncio.to_thread(self._live.refresh)
 
     def close(self) -> None:
