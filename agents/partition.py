@@ -104,6 +104,7 @@ class TicketPartition:
         self._alarms: list[tuple[int, bytes]] = []
         self._alarm_of: dict[bytes, int] = {}
         self._forgotten: dict[bytes, int] = {}
+        self._verdicts: Counter[tuple[int, bool, int]] = Counter()
         self._readers = {topic: (tag_of(event_type), Reader(event_type)) for topic, event_type in rules.inputs.items()}
         self._load()
 
@@ -143,6 +144,7 @@ class TicketPartition:
             work.ticket.received_at = now
             self._finish(changes, key, work)
         self._put_cells(changes)
+        self._count_verdicts()
         for outcome, count in outcomes.items():
             self._meters.events.labels(tag, outcome.value).inc(count)
         if unknown:
@@ -166,8 +168,12 @@ class TicketPartition:
                 break
             _, key = heappop(self._alarms)
             del self._alarm_of[key]
-            self._ring(changes, key, gate)
+            try:
+                self._ring(changes, key, gate)
+            except Exception:  # one ticket's fault must not stop the others: its next event has it ring again
+                log.exception("ticket %s: its alarm could not be rung", key.decode())
         self._put_cells(changes)
+        self._count_verdicts()
         return changes
 
     def close(self) -> None:
@@ -229,6 +235,13 @@ class TicketPartition:
                 step, slot, cell_key = _decode_cell_key(key[1:])
                 self.windows.load(step, slot, cell_key, _decode_cell(value))
 
+    def _count_verdicts(self) -> None:
+        """Once a call: a labelled counter of the metrics costs more than judging."""
+        for (measure, met, sign), n in self._verdicts.items():
+            meter = self._meters.verdicts if sign > 0 else self._meters.retracted
+            meter.labels(MEASURES[measure], "met" if met else "breached").inc(n)
+        self._verdicts.clear()
+
     def _put_cells(self, changes: Changes) -> None:
         for step, slot, key, cell in self.windows.take_touched():
             changes.derived[_CELL + _encode((step, slot, key))] = _encode(cell) if cell is not None else None
@@ -237,21 +250,22 @@ class TicketPartition:
         self, changes: Changes, works: dict[bytes, _Work], record: Record, key: bytes, event: TicketEvent
     ) -> Outcome | None:
         work = works.get(key)
-        if work is None:
-            value = self._store.get(key)
-            if value is None and key in self._forgotten:
-                self._dead_letter(changes, record, "forgotten", "its ticket was done and is past the retention", "")
-                return None
-            work = self._take(value)
+        value = self._store.get(key) if work is None else None
+        if work is None and value is None and key in self._forgotten:
+            self._dead_letter(changes, record, "forgotten", "its ticket was done and is past the retention", "")
+            return None
         fact = event.fact()
         try:
+            if work is None:
+                work = self._take(value)
             outcome = work.ticket.apply(fact, self.rules.policies)
         except Exception as error:  # one ticket's fault must not stop the others: a dead letter keeps it
             log.exception("ticket %s: event %s could not be applied", event.ticket_id, event.event_id)
             self._dead_letter(changes, record, "error", f"{type(error).__name__}: {error}", "")
-            work.ticket = self._take(self._store.get(key)).ticket
-            for earlier in work.facts:
-                work.ticket.apply(earlier, self.rules.policies)
+            if key in works:
+                works[key].ticket = self._take(self._store.get(key)).ticket
+                for earlier in works[key].facts:
+                    works[key].ticket.apply(earlier, self.rules.policies)
             return None
         if outcome in ticket.REJECTED:
             self._dead_letter(changes, record, _CAUSES[outcome], _REASONS[outcome], "occurred_at")
@@ -322,11 +336,10 @@ class TicketPartition:
     def _count(self, where: Labels | None, items: list[Contribution], sign: int) -> None:
         if where is None:
             return
-        meter = self._meters.verdicts if sign > 0 else self._meters.retracted
         for item in items:
             self.windows.add(where, item, sign)
             if item.measure < len(TARGETS):
-                meter.labels(MEASURES[item.measure], "met" if item.met else "breached").inc()
+                self._verdicts[item.measure, item.met, sign] += 1
 
     def _set_alarm(self, key: bytes, kept: Ticket) -> None:
         alarm = self._next_alarm(kept)

@@ -224,8 +224,9 @@ def _replied(state: State, fact: Replied, at: int, policies: Policies) -> None:
 
 
 def _customer_wrote(state: State, fact: CustomerWrote, at: int, policies: Policies) -> None:
-    if any(clock.stop is None and clock.target in _RESPONSES for clock in state.clocks):
-        return
+    for clock in state.clocks:
+        if clock.stop is None and clock.target in _RESPONSES:
+            return
     if state.done:
         state.owed = True
     else:

@@ -61,6 +61,7 @@ class Engine:
         self._factory = factory
         self._stores: dict[int, StateStore] = {}
         self._lanes: dict[int, Lane] = {}
+        self._found: dict[int, bool] = {}
         self._replayed: dict[int, int] = {}
         self._replay_next: dict[int, int] = {}
         self._next_changelog: dict[int, int] = {}
@@ -104,8 +105,10 @@ class Engine:
         guard = threading.Timer(DRAIN + 10, self.fail, ["the engine did not stop in time"])
         guard.start()
         await self.giving_up()
-        for task in list(self._tasks):
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.app.stop()
         for number in list(self._stores):
             self._drop(number)
@@ -153,7 +156,8 @@ class Engine:
             changelog = self.config.changelog
             ends = await self._client.end_offsets([TopicPartition(changelog, number) for number in new])
             for number in new:
-                self._stores[number] = self._open_store(number, ends[TopicPartition(changelog, number)])
+                store = self._stores[number] = self._open_store(number, ends[TopicPartition(changelog, number)])
+                self._found[number] = store.mark.offset >= 0
             self._replayed = dict.fromkeys(partitions, 0)
             self._replay_next = {}
         except Refused as error:
@@ -189,7 +193,7 @@ class Engine:
                     self._lanes.pop(number).close()
                 if number not in self._lanes:
                     self._lanes[number] = Lane(number, store, self._factory(number, store), self)
-                    self.observer.recovered(number, self._replayed[number], store.mark.offset >= 0, ticks() - started)
+                    self.observer.recovered(number, self._replayed[number], self._found[number], ticks() - started)
                     await asyncio.sleep(0)
                 self._next_changelog[number] = max(ends[number], store.mark.offset + 1)
             if not self._stores:
@@ -264,6 +268,7 @@ class Engine:
         task = asyncio.create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # it may have been cancelled before its first step
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:

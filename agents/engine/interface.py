@@ -111,7 +111,8 @@ class Observer:
         """A `Partition.ring` was done; `seconds` is the time spent in it."""
 
     def recovered(self, partition: int, replayed: int, tickets_on_disk: bool, seconds: float) -> None:
-        """A partition was taken: changelog records replayed, and the time its owner took to load."""
+        """A partition was taken: whether a local store was found, how many changelog records were replayed on top,
+        and the seconds its owner took to load."""
 
     def revoked(self, partitions: frozenset[int]) -> None:
         """The partitions were given up; whatever is exported about them goes."""
@@ -157,5 +158,5 @@ class EngineConfig:
     grace: int = SECOND
     input_stall: int = MINUTE
     max_skew: int = MINUTE
-    settle: int = 5 * SECOND  # how long alarms hold after an error on the way to Kafka
+    settle: int = 10 * SECOND  # how long alarms hold after an error on the way to Kafka: as producers wait to reconnect
     max_chunk: int = 2000

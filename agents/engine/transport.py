@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FETCH_MIN_BYTES = 64 * 1024  # a fetch waits for this much or for FETCH_MAX_WAIT: small chunks cost CPU
 FETCH_MAX_WAIT = 0.150
+HANDED_OUT = 10_000  # records at a time: a whole fetch would keep the heartbeats waiting for seconds
 IDLE = 0.05
 
 _RENEWING = (HeartbeatRequest, SyncGroupRequest)
@@ -92,6 +93,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
             heartbeat_interval_ms=session // 6,
             rebalance_timeout_ms=max(30_000, session),
             request_timeout_ms=max(30_000, session + 5_000),
+            max_poll_records=HANDED_OUT,
             max_poll_interval_ms=900_000,
         )
 

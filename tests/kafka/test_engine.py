@@ -59,6 +59,7 @@ async def test_an_empty_disk_recovers_the_same_state(kafka: str, unique: str, tm
         worker = run.start()
         await run.all_live(worker)
         await run.load(1000, 3, chance)
+        await run.assert_exact()  # or a forgotten ticket comes back with an event of another topic
         for ticket in chance.sample(sorted(run.sent), 200):
             run.forget(ticket)
         await run.assert_exact()

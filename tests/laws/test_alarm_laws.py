@@ -39,7 +39,7 @@ def breaches(events: list[Event], promise: Promises, as_of: int) -> dict[tuple[s
     return first_breach_times([plain(event) for event in events], promise.rules, as_of)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(histories, promised)
 def test_the_alarm_is_never_later_than_the_first_instant_at_which_the_verdict_differs(
     events: list[Event], promise: Promises
@@ -51,7 +51,7 @@ def test_the_alarm_is_never_later_than_the_first_instant_at_which_the_verdict_di
     alarm = alerts.next_alarm(kept, promise.policies, 0)
     assert alarm == alerts.next_alarm(copy(kept), promise.policies, 0)
     foretold = [at for at in breaches(events, promise, last + FOREVER).values() if at >= last]
-    grid = [last + n * 5 * MINUTE for n in range(1, 60)] + [at + near for at in foretold for near in (-1, 0, 1)]
+    grid = [last + n * 15 * MINUTE for n in range(1, 17)] + [at + near for at in foretold for near in (-1, 0, 1)]
     for as_of in sorted(at for at in grid if at > last):
         if judged(events, promise.rules, as_of) != now:
             assert alarm is not None
@@ -59,7 +59,7 @@ def test_the_alarm_is_never_later_than_the_first_instant_at_which_the_verdict_di
             break
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(histories, promised)
 def test_rings_at_its_alarms_announce_each_breach_of_the_judge_once_and_when_it_is_due(
     events: list[Event], promise: Promises
@@ -82,7 +82,7 @@ def test_rings_at_its_alarms_announce_each_breach_of_the_judge_once_and_when_it_
     assert announced == {clock: format_instant(max(at, last)) for clock, at in expected.items()}
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(histories, promised, chances)
 def test_a_breach_is_raised_once_corrected_at_most_once_and_in_the_end_what_stands_is_so(
     events: list[Event], promise: Promises, rng: Random
@@ -102,7 +102,8 @@ def test_a_breach_is_raised_once_corrected_at_most_once_and_in_the_end_what_stan
             told[(alert.alert_id, alert.kind)] += 1
             if alert.level == "breach":
                 (standing.add if alert.kind == "raised" else standing.remove)((alert.target, alert.cycle))
-        assert alerts.next_alarm(kept, promise.policies, 0) not in range(clock + 1)
+        alarm = alerts.next_alarm(kept, promise.policies, 0)
+        assert alarm is None or alarm > clock
         kept = copy(kept)
     assume(kept.summary is None)
     assert set(told.values()) <= {1}

@@ -1,0 +1,156 @@
+"""Laws of the measures: windows and queue are those of the final tickets, however the partition came to them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from statistics import quantiles
+from typing import TYPE_CHECKING
+
+from histories import chances, long_ticket, promises
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from judge_time import instant, text_of
+from judging import judged
+from partitions import Bench, window_view
+from strategies import random_policy_file, random_ticket
+
+from streams.instants import DAY, HOUR, MINUTE, SECOND, parse_instant
+from streams.policies import TARGETS
+from streams.sketch import Sketch
+from streams.windows import MEASURES, WINDOWS, Cell, Contribution, Windows
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from judge import Event
+
+NOW = parse_instant("2026-01-07T12:34:56.789Z")
+
+
+def crowd(rng: Random, tickets: int, ends: int) -> list[Event]:
+    """Many tickets' events, moved so that each one's last event is in the eight days before `ends`."""
+    story: list[Event] = []
+    for n in range(tickets):
+        events = random_ticket(rng, f"T{n}") if rng.random() < 0.95 else long_ticket(rng, f"T{n}", 3)
+        if not events:
+            continue
+        last = max(instant(event["occurred_at"]) for event in events)
+        later = ends - last - rng.choice((0, SECOND, 7 * SECOND, MINUTE, 9 * MINUTE, HOUR, 7 * HOUR, DAY, 8 * DAY))
+        story += [{**e, "occurred_at": text_of(instant(e["occurred_at"]) + later)} for e in events]
+    return story
+
+
+@settings(max_examples=25)
+@given(chances)
+def test_windows_and_queue_are_those_of_the_final_tickets_whatever_happened(rng: Random) -> None:
+    """Late events, corrections, repeats, reloads, rings, restarts, and time that passes by seconds and by days."""
+    bench = Bench(promises(random_policy_file(rng)).policies, NOW)
+    events = crowd(rng, 25, NOW + 2 * DAY)
+    events.sort(key=lambda event: instant(event["occurred_at"]))
+    waiting: list[Event] = []
+    for event in events:
+        at = instant(event["occurred_at"])
+        if rng.random() < 0.1:
+            waiting.append(event)
+            continue
+        if at > bench.now:
+            bench.now = at
+        bench.put(event)
+        if rng.random() < 0.1:
+            bench.put(event)
+        match rng.randrange(60):
+            case 0 | 1 | 2:
+                bench.go(rng.choice((0, SECOND, 11 * SECOND, MINUTE, 20 * MINUTE)))
+            case 3:
+                rng.shuffle(waiting)
+                bench.put(*(late for late in waiting if instant(late["occurred_at"]) <= bench.now))
+                waiting = []
+            case 4:
+                bench.reload(promises(random_policy_file(rng)).policies)
+            case 5:
+                bench.start(derived=rng.random() < 0.5)
+            case 6:
+                bench.assert_adds_up()
+    bench.assert_adds_up()
+    while bench.now < NOW + 45 * DAY:
+        bench.go(rng.choice((SECOND, 10 * SECOND, 3 * MINUTE, HOUR, 9 * HOUR, DAY, 8 * DAY)))
+        bench.assert_adds_up()
+    assert not bench.view()["windows"]["7d"]
+
+
+@settings(max_examples=30)
+@given(chances)
+def test_windows_count_what_the_independent_judge_finds(rng: Random) -> None:
+    promise = promises(random_policy_file(rng))
+    bench = Bench(promise.policies, NOW, max_age=rng.choice((HOUR, DAY)))
+    events = sorted(crowd(rng, 60, NOW - 2 * SECOND), key=lambda event: instant(event["occurred_at"]))
+    bench.put(*events)
+    bench.ring()
+    by_ticket = defaultdict(list)
+    for event in events:
+        by_ticket[event["ticket_id"]].append(event)
+    clocks = [clock for one in by_ticket.values() for clock in judged(one, promise.rules, NOW - SECOND + 1)]
+    for window in WINDOWS:
+        for target in TARGETS:
+            found = Cell()
+            for (measure, *_), cell in bench.partition.windows.sums(window).items():
+                if MEASURES[measure] == target:
+                    found.merge(cell, 1)
+            begins = (NOW // window.step - window.length // window.step + 1) * window.step
+            counted = [
+                clock
+                for clock in clocks
+                if clock.target == target
+                and clock.verdict in ("met", "breached")
+                and begins <= (clock.breached_at if clock.breached_at is not None else clock.stopped_at or 0)
+            ]
+            elapsed = [clock.elapsed for clock in counted if clock.elapsed is not None]
+            assert found.count == len(counted)
+            assert found.met == sum(clock.verdict == "met" for clock in counted)
+            assert (found.timed, found.total) == (len(elapsed), sum(elapsed))
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 9 * DAY), st.integers(0, 5), st.integers(0, 9 * DAY)), max_size=60), chances)
+def test_windows_after_additions_retractions_and_time_are_those_built_at_the_end(
+    given_: list[tuple[int, int, int]], rng: Random
+) -> None:
+    """All on the windows alone: also clocks judged in the future, and times at the edges of slots."""
+    moving = Windows(NOW)
+    kept: list[tuple[tuple[str, str, str], Contribution]] = []
+    for ahead, measure, duration in given_:
+        at = NOW + ahead // (10 * SECOND) * (10 * SECOND) - rng.randrange(2) - rng.choice((0, 0, HOUR, DAY))
+        where = (rng.choice("ab"), "", "chat")
+        item = Contribution(measure, at, rng.random() < 0.5, duration if rng.random() < 0.8 else None)
+        moving.add(where, item)
+        kept.append((where, item))
+        if rng.random() < 0.4:
+            where, item = kept.pop(rng.randrange(len(kept)))
+            moving.add(where, item, -1)
+        if rng.random() < 0.5:
+            moving.advance(moving.now + rng.choice((1, SECOND, 10 * SECOND, MINUTE, 15 * MINUTE, 7 * HOUR, 2 * DAY)))
+    built = Windows(moving.now)
+    for where, item in kept:
+        built.add(where, item)
+    assert window_view(moving) == window_view(built)
+    loaded = Windows(moving.now)
+    for step, slots in moving.slots.items():
+        for slot, cells in slots.items():
+            for key, cell in cells.items():
+                loaded.load(step, slot, key, cell)
+    assert window_view(loaded) == window_view(built)
+
+
+@settings(max_examples=100)
+@given(st.lists(st.integers(0, 30 * DAY), min_size=2, max_size=300), st.lists(st.integers(0, 30 * DAY), max_size=50))
+def test_quantiles_are_within_one_percent_after_anything_was_taken_back(values: list[int], wrong: list[int]) -> None:
+    sketch = Sketch()
+    for value in (*wrong, *values):
+        sketch.add(value)
+    for value in wrong:
+        sketch.add(value, -1)
+    found = sketch.quantiles([0.5, 0.9, 0.95])
+    exact = quantiles(values, n=20, method="inclusive")
+    assert found is not None
+    for ours, theirs in zip(found, (exact[9], exact[17], exact[18]), strict=True):
+        assert abs(ours - theirs) <= 0.01 * theirs
