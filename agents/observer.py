@@ -21,7 +21,7 @@ class WorkerObserver(Observer):
         self._meters = meters
         self.blind_since: int | None = None
 
-    def chunk(self, topic: str, partition: int, records: int, seconds: float) -> None:
+    def chunk(self, partition: int, records: int, seconds: float) -> None:
         self._meters.chunk_seconds.inc(seconds)
 
     def recovered(self, partition: int, replayed: int, tickets_on_disk: bool, seconds: float) -> None:

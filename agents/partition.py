@@ -110,16 +110,16 @@ class TicketPartition:
 
     # What the engine calls
 
-    def chunk(self, topic: str, records: Sequence[Record], now: int) -> Changes:
-        """Apply records of one input topic."""
+    def chunk(self, records: Sequence[Record], now: int) -> Changes:
+        """Apply records of the input topics."""
         self.tick(now)
         changes = Changes()
         works: dict[bytes, _Work] = {}
-        outcomes: Counter[Outcome] = Counter()
-        tag, reader = self._readers[topic]
-        unknown = 0
+        outcomes: Counter[tuple[str, Outcome]] = Counter()
+        unknown: Counter[str] = Counter()
         latest = now + self.rules.max_ahead if self.rules.max_ahead else None
         for record in records:
+            tag, reader = self._readers[record.topic]
             try:
                 event = reader.read(record.value)
             except BadEvent as bad:
@@ -133,22 +133,23 @@ class TicketPartition:
                 reason = f"more than {format_duration(self.rules.max_ahead)} ahead of the clock"
                 self._dead_letter(changes, record, "ahead", reason, "occurred_at")
                 continue
-            unknown += event.has_unknown_fields
+            if event.has_unknown_fields:
+                unknown[tag] += 1
             if isinstance(event, AgentStatusChanged):
-                outcomes[self._agent_status(changes, event)] += 1
+                outcomes[tag, self._agent_status(changes, event)] += 1
                 continue
             outcome = self._event(changes, works, record, key, event)
             if outcome is not None:
-                outcomes[outcome] += 1
+                outcomes[tag, outcome] += 1
         for key, work in works.items():
             work.ticket.received_at = now
             self._finish(changes, key, work)
         self._put_cells(changes)
         self._count_verdicts()
-        for outcome, count in outcomes.items():
+        for (tag, outcome), count in outcomes.items():
             self._meters.events.labels(tag, outcome.value).inc(count)
-        if unknown:
-            self._meters.unknown_fields.labels(tag).inc(unknown)
+        for tag, count in unknown.items():
+            self._meters.unknown_fields.labels(tag).inc(count)
         return changes
 
     def wake_at(self) -> int | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from faust.types import TP
 
-    from agents.engine.transport import Chunk
+    from agents.engine.transport import Portion
 
 BUFFERED_CHUNKS = 16  # chunks between the fetcher and the agent; a full queue stops the fetcher
 COMMIT_INTERVAL = 0.5
@@ -34,7 +34,7 @@ class TableHost(Host, Protocol):
     def persisted(self, partition: int) -> int | None:
         """The offset of the last changelog record that the local store holds."""
 
-    def replay(self, partition: int, chunk: Chunk) -> None:
+    def replay(self, partition: int, portion: Portion) -> None:
         """Applies changelog records."""
 
     async def recovered(self, ends: dict[int, int]) -> None:

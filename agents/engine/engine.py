@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from agents.engine.interface import EngineConfig, PartitionFactory
     from agents.engine.store import StateStore
-    from agents.engine.transport import Chunk
+    from agents.engine.transport import Portion
 
 FAULT = 70  # exit code: a supervisor should start it again
 REFRESH = 60.0  # seconds between notes that a local store is up to date
@@ -169,15 +169,16 @@ class Engine:
         offset = self._stores[partition].mark.offset
         return offset if offset >= 0 else None
 
-    def replay(self, partition: int, chunk: Chunk) -> None:
+    def replay(self, partition: int, portion: Portion) -> None:
         # Faust hands over a late record of a partition that was given up, too.
         if partition not in self._stores:
             return
-        if chunk.previous not in (None, self._replay_next.get(partition)):
-            self.fail(f"the changelog of partition {partition} goes on at {chunk.previous}: something was lost")
-        self._replay_next[partition] = chunk.records[-1].offset + 1
+        previous = portion.previous[self.config.changelog]
+        if previous not in (None, self._replay_next.get(partition)):
+            self.fail(f"the changelog of partition {partition} goes on at {previous}: something was lost")
+        self._replay_next[partition] = portion.records[-1].offset + 1
         try:
-            self._replayed[partition] += self._stores[partition].replay(chunk.records, self.clock())
+            self._replayed[partition] += self._stores[partition].replay(portion.records, self.clock())
         except Exception as error:  # noqa: BLE001 - Faust would only log it
             self.fail(f"the changelog of partition {partition} could not be replayed: {error!r}")
 
@@ -233,15 +234,15 @@ class Engine:
 
     async def take(self, message: Any) -> None:
         lane = self._lanes.get(message.partition)
-        # A chunk of an earlier generation is fetched again by its next owner.
+        # A portion of an earlier generation is fetched again by its next owner.
         if not self._open or lane is None or message.generation_id != self.app.consumer_generation_id:
             return
         try:
-            await lane.chunk(message.topic, message.value)
-            await asyncio.sleep(0)  # a full queue of chunks would let nothing else have its turn
+            await lane.chunk(message.value)
+            await asyncio.sleep(0)  # a full queue would let nothing else have its turn
         except Exception as error:
             log.exception("partition %d", message.partition)
-            self.fail(f"a chunk of {message.topic}/{message.partition} could not be applied: {error!r}")
+            self.fail(f"a portion of partition {message.partition} could not be applied: {error!r}")
 
     # For the lanes
 

@@ -85,8 +85,9 @@ class Store(Protocol):
 class Partition(Protocol):
     """The owner of one partition's tickets. No call is made while another one runs."""
 
-    def chunk(self, topic: str, records: Sequence[Record], now: int) -> Changes:
-        """Applies up to 2,000 records of one input topic, in offset order; some may come a second time."""
+    def chunk(self, records: Sequence[Record], now: int) -> Changes:
+        """Applies up to 2,000 records of the input topics, each topic's in the order of offsets; some may come a
+        second time."""
 
     def wake_at(self) -> int | None:
         """The earliest instant at which `ring` has something to do."""
@@ -104,7 +105,7 @@ PartitionFactory = Callable[[int, Store], Partition]
 class Observer:
     """Is told what happens in the engine; a method not overridden does nothing."""
 
-    def chunk(self, topic: str, partition: int, records: int, seconds: float) -> None:
+    def chunk(self, partition: int, records: int, seconds: float) -> None:
         """A chunk was applied; `seconds` is the time spent in `Partition.chunk`."""
 
     def rung(self, partition: int, alerts: int, seconds: float) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from agents.engine.interface import Observer, Partition
     from agents.engine.store import Rows, StateStore
-    from agents.engine.transport import Chunk
+    from agents.engine.transport import Portion
 
 QUEUED = 4  # changes that wait to be sent before the intake of their partition waits
 
@@ -54,14 +54,13 @@ class Surroundings(Protocol):
 
 
 class _Work:
-    """Changes on their way, and the input offset that is committable once all of it is acknowledged."""
+    """Changes on their way, and the input offsets by topic that are committable once all of it is acknowledged."""
 
-    __slots__ = ("changes", "next_offset", "topic", "waiting")
+    __slots__ = ("changes", "next_offsets", "waiting")
 
-    def __init__(self, changes: Changes, topic: str | None, next_offset: int) -> None:
+    def __init__(self, changes: Changes, next_offsets: Mapping[str, int]) -> None:
         self.changes = changes
-        self.topic = topic
-        self.next_offset = next_offset
+        self.next_offsets = next_offsets
         self.waiting = 1  # acknowledgements, and one for the sending itself
 
 
@@ -104,28 +103,28 @@ class Lane:
         """Waits until everything sent is acknowledged."""
         await self._idle.wait()
 
-    async def chunk(self, topic: str, chunk: Chunk) -> None:
-        """Applies what is new in a chunk. Waits where too much of the partition is still to be sent."""
-        expected = self.read[topic]
-        records = chunk.records
-        if chunk.previous is not None and chunk.previous > expected:
-            self._around.fail(f"input gap: {topic}/{self.number} goes on at {chunk.previous}, not at {expected}")
-        if records[0].offset < expected:
-            records = [record for record in records if record.offset >= expected]
+    async def chunk(self, portion: Portion) -> None:
+        """Applies what is new in a portion. Waits where too much of the partition is still to be sent."""
+        read = self.read
+        for topic, previous in portion.previous.items():
+            if previous is not None and previous > read[topic]:
+                self._around.fail(f"input gap: {topic}/{self.number} goes on at {previous}, not at {read[topic]}")
+        records = [record for record in portion.records if record.offset >= read[record.topic]]
         if not records:
             return
         started = perf_counter()
-        changes = self.owner.chunk(topic, records, self._around.clock())
-        self.read[topic] = next_offset = records[-1].offset + 1
-        self._around.observer.chunk(topic, self.number, len(records), perf_counter() - started)
-        await self._submit(_Work(changes, topic, next_offset))
+        changes = self.owner.chunk(records, self._around.clock())
+        next_offsets = {record.topic: record.offset + 1 for record in records}
+        read.update(next_offsets)
+        self._around.observer.chunk(self.number, len(records), perf_counter() - started)
+        await self._submit(_Work(changes, next_offsets))
 
     async def ring(self, read_up_to: int) -> None:
         """Lets the owner announce what is due."""
         started = perf_counter()
         changes = self.owner.ring(read_up_to, self._around.clock())
         self._around.observer.rung(self.number, len(changes.alerts), perf_counter() - started)
-        await self._submit(_Work(changes, None, 0))
+        await self._submit(_Work(changes, {}))
 
     async def _submit(self, work: _Work) -> None:
         self.store.put(work.changes.tickets)
@@ -225,7 +224,7 @@ class Lane:
         if base != self._next_changelog:
             if base < self._next_changelog:
                 self._around.fail(f"the changelog of partition {self.number} acknowledged offset {base}")
-            work = _Work(Changes(), None, 0)
+            work = _Work(Changes(), {})
             self._begin(work)  # a hand-over waits for it
             self._around.run(self._overwrite(work, self._next_changelog, base))
         self._next_changelog = base + len(rows)
@@ -246,8 +245,7 @@ class Lane:
         unfinished = self._unfinished
         while unfinished and not unfinished[0].waiting:
             done = unfinished.popleft()
-            if done.topic is not None:
-                self.durable[done.topic] = done.next_offset
+            self.durable.update(done.next_offsets)
         if not unfinished:
             self._idle.set()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from heapq import merge
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import aiokafka
@@ -14,6 +16,7 @@ from faust.transport.consumer import ensure_TPset
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from agents.engine.alignment import Alignment
 from agents.engine.lease import Lease, ticks
 
 if TYPE_CHECKING:
@@ -31,12 +34,19 @@ _STILL_A_MEMBER = (NoError.errno, RebalanceInProgressError.errno)
 
 
 class Chunk(NamedTuple):
-    """Records of one partition as they were fetched."""
+    """Records of one topic's partition as they were fetched."""
 
     records: Sequence[Record]
     previous: int | None  # the offset after the last record handed out before; None: the first one since a seek
     generation: int  # of the group, when it was handed out
     seek: int  # how often its partition had been sought then
+
+
+class Portion(NamedTuple):
+    """Records of one partition, of several topics in about the order of their time: what a message carries."""
+
+    records: Sequence[Record]
+    previous: Mapping[str, int | None]  # by topic: the offset after the last record handed out before
 
 
 class Host(Protocol):
@@ -99,6 +109,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
 
     async def on_start(self) -> None:
         self._handed: dict[Any, int] = {}
+        self.alignment = Alignment(self.app.engine.config.inputs, self._unread, ticks)
         self.seeks: Counter[Any] = Counter()
         await super().on_start()
         # The lease counts from the sending of a request that the coordinator answered; only it knows that moment.
@@ -123,7 +134,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
         for tp, records in fetched.items():
             chunks[tp] = Chunk(records, self._handed.get(tp), generation, self.seeks[tp])
             self._handed[tp] = records[-1].offset + 1
+            self.alignment.fetched(TP(*tp), records[-1].timestamp)
         return chunks
+
+    def _unread(self, tp: TP) -> bool:
+        assignment = self._consumer._subscription.subscription.assignment
+        state = assignment.state_value(driver.ensure_aiokafka_TP(tp)) if assignment is not None else None
+        if state is None or not state.has_valid_position:
+            return False
+        return state.highwater is None or state.position < state.highwater
 
     async def _seek_wait(self, consumer: Any, partitions: Mapping[Any, int]) -> None:
         self._sought(partitions)
@@ -133,6 +152,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
         for tp in tps:
             self.seeks[tp] += 1
             self._handed.pop(tp, None)
+            self.alignment.sought(TP(*tp))
 
     async def committed(self, tps: set[TP]) -> dict[TP, int | None]:
         """Committed offsets of all partitions in one request; Faust asks for one after the other."""
@@ -171,7 +191,10 @@ class _Active:
         return iter(set(self._consumer._active_partitions))
 
     def __contains__(self, tp: object) -> bool:
-        return self._consumer.flow_active and tp in self._consumer._active_partitions
+        consumer = self._consumer
+        if not consumer.flow_active or tp not in consumer._active_partitions:
+            return False
+        return consumer._thread.alignment.may_read(TP(*tp))  # type: ignore[misc]  # aiokafka asks for its own pairs
 
 
 class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust publishes no types
@@ -198,36 +221,42 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust publishes no typ
     # Chunks
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 - Faust's own
-        """One message per chunk of a partition, its value a `Chunk`; Faust's own makes four tasks per record."""
+        """One message per portion of a partition; Faust's own makes four tasks per record."""
         fetched, _ = await self._wait_next_records(timeout)
-        if not fetched or self.should_stop:
+        if self.should_stop:
             return
-        size = self.host.config.max_chunk
-        for key, whole in fetched.items():
+        alignment = self._thread.alignment
+        ready = []
+        for key, chunk in (fetched or {}).items():
             tp = TP(key.topic, key.partition)
-            previous = whole.previous
-            for start in range(0, len(whole.records), size):
-                if not self.flow_active or self._is_stale(tp, whole):
+            if self._is_input(tp):
+                alignment.hold(tp, chunk)
+            else:
+                ready.append([(tp, chunk)])
+        for parts in (*ready, *alignment.ready().values()):
+            for portion in _portions(parts, self.host.config.max_chunk):
+                if not self.flow_active or any(self._is_stale(tp, chunk) for tp, chunk in parts):
                     break
-                records = whole.records[start : start + size]
-                last = records[-1]
-                message = ConsumerMessage(
-                    tp.topic,
-                    tp.partition,
-                    last.offset,
-                    last.timestamp / 1000,
-                    None,
-                    None,
-                    None,
-                    Chunk(records, previous, whole.generation, whole.seek),
-                    None,
-                    0,
-                    0,
+                last = portion.records[-1]
+                tp = TP(last.topic, last.partition)  # Faust drops what it takes for an older offset of the same place
+                yield (
                     tp,
-                    generation_id=whole.generation,
+                    ConsumerMessage(
+                        tp.topic,
+                        tp.partition,
+                        last.offset,
+                        last.timestamp / 1000,
+                        None,
+                        None,
+                        None,
+                        portion,
+                        None,
+                        0,
+                        0,
+                        tp,
+                        generation_id=parts[0][1].generation,
+                    ),
                 )
-                previous = last.offset + 1
-                yield tp, message
 
     def _is_stale(self, tp: TP, chunk: Chunk) -> bool:
         # Its records are fetched again, by us after the seek or by the partition's next owner.
@@ -362,3 +391,14 @@ class Transport(driver.Transport):  # type: ignore[misc]  # Faust publishes no t
 
     Consumer = Consumer
     Producer = Producer
+
+
+def _portions(parts: Sequence[tuple[TP, Chunk]], size: int) -> Iterator[Portion]:
+    """Chunks of a partition as portions of limited size. The order of offsets within a topic stays."""
+    lists = [chunk.records for _, chunk in parts]
+    records = lists[0] if len(lists) == 1 else list(merge(*lists, key=attrgetter("timestamp")))
+    previous = {tp.topic: chunk.previous for tp, chunk in reversed(parts)}
+    for start in range(0, len(records), size):
+        part = records[start : start + size]
+        yield Portion(part, previous)
+        previous = previous | {record.topic: record.offset + 1 for record in part}

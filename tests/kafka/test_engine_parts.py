@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from aiokafka import TopicPartition
+from faust.types import TP
 from waiting import eventually
 
 from agents.engine import Changes, Observer, Out
@@ -15,7 +16,7 @@ from agents.engine.clock import ClockProbe
 from agents.engine.lane import Lane
 from agents.engine.lease import Lease, ticks
 from agents.engine.store import RocksStore
-from agents.engine.transport import Chunk, _Active
+from agents.engine.transport import Portion, _Active
 from agents.engine.watermark import Watermark
 from streams.instants import SECOND
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def record(offset: int, key: bytes, value: bytes | None) -> Any:
-    return SimpleNamespace(offset=offset, key=key, value=value, partition=0)
+    return SimpleNamespace(topic="input", offset=offset, key=key, value=value, partition=0)
 
 
 class Ended(Exception):
@@ -106,7 +107,7 @@ class Owner:
         self.changes: list[Changes] = []
         self.offsets: list[int] = []
 
-    def chunk(self, topic: str, records: Sequence[Any], now: int) -> Changes:
+    def chunk(self, records: Sequence[Any], now: int) -> Changes:
         self.offsets += [record.offset for record in records]
         return self.changes.pop(0) if self.changes else Changes()
 
@@ -120,8 +121,8 @@ class Owner:
         pass
 
 
-def chunk(*offsets: int, previous: int | None = None) -> Chunk:
-    return Chunk([record(offset, b"k", b"v") for offset in offsets], previous, 1, 1)
+def portion(*offsets: int, previous: int | None = None) -> Portion:
+    return Portion([record(offset, b"k", b"v") for offset in offsets], {"input": previous})
 
 
 @pytest.fixture
@@ -156,8 +157,8 @@ class TestLane:
         self, lane: Lane, engine: FakeEngine, owner: Owner
     ) -> None:
         owner.changes = [Changes(tickets={b"k": b"1"}, records=[Out("ledger", b"k", b"1"), Out("dead", None, b"x")])]
-        await lane.chunk("input", chunk(0, 1))
-        await lane.chunk("input", chunk(2, previous=2))
+        await lane.chunk(portion(0, 1))
+        await lane.chunk(portion(2, previous=2))
         await turn()
         for topic in ("dead", "changelog"):
             await engine.acknowledge(topic)
@@ -170,7 +171,7 @@ class TestLane:
         self, lane: Lane, engine: FakeEngine, owner: Owner
     ) -> None:
         owner.changes = [Changes(tickets={b"k": b"1"}, derived={b"w": b"1"}, cold={b"k"})]
-        await lane.chunk("input", chunk(0))
+        await lane.chunk(portion(0))
         await turn()
         assert lane.store.get(b"k") == b"1"
         assert (lane.store.mark.offset, dict(lane.store.derived_items())) == (-1, {})
@@ -179,21 +180,21 @@ class TestLane:
 
     async def test_derived_rows_keep_their_order(self, lane: Lane, engine: FakeEngine, owner: Owner) -> None:
         owner.changes = [Changes(tickets={b"k": b"1"}, derived={b"w": b"1"}), Changes(derived={b"w": b"2"})]
-        await lane.chunk("input", chunk(0))
-        await lane.chunk("input", chunk(1))
+        await lane.chunk(portion(0))
+        await lane.chunk(portion(1))
         await turn()
         assert dict(lane.store.derived_items()) == {}
         await engine.acknowledge("changelog", 0)
         assert dict(lane.store.derived_items()) == {b"w": b"2"}
         owner.changes = [Changes(derived={b"w": b"3"})]
-        await lane.chunk("input", chunk(2))
+        await lane.chunk(portion(2))
         await turn()
         assert dict(lane.store.derived_items()) == {b"w": b"3"}
         assert not lane.store.derived_stale
 
     async def test_a_change_larger_than_a_batch(self, lane: Lane, engine: FakeEngine, owner: Owner) -> None:
         owner.changes = [Changes(tickets={b"%d" % n: b"v" for n in range(5)}, derived={b"w": b"5"})]
-        await lane.chunk("input", chunk(0))
+        await lane.chunk(portion(0))
         await turn()
         assert len(await engine.acknowledge("changelog", 0)) == 3
         assert (lane.store.mark.offset, dict(lane.store.derived_items()), lane.durable) == (2, {}, {})
@@ -204,18 +205,18 @@ class TestLane:
     async def test_a_gap_in_the_input_ends_the_process_and_a_repeat_is_skipped(
         self, lane: Lane, engine: FakeEngine, owner: Owner
     ) -> None:
-        await lane.chunk("input", chunk(0, 1, 5))  # 2-4: markers of a transaction
-        await lane.chunk("input", chunk(5, 6, previous=2))
+        await lane.chunk(portion(0, 1, 5))  # 2-4: markers of a transaction
+        await lane.chunk(portion(5, 6, previous=2))
         assert owner.offsets == [0, 1, 5, 6]
         with pytest.raises(Ended, match="goes on at 9, not at 7"):
-            await lane.chunk("input", chunk(9, previous=9))
+            await lane.chunk(portion(9, previous=9))
 
     async def test_a_foreign_write_to_the_changelog_is_overwritten(
         self, lane: Lane, engine: FakeEngine, owner: Owner
     ) -> None:
         engine.foreign_keys = {b"k", b"stranger"}
         owner.changes = [Changes(tickets={b"k": b"1"})]
-        await lane.chunk("input", chunk(0))
+        await lane.chunk(portion(0))
         await engine.acknowledge("changelog", 4)
         again = await engine.acknowledge("changelog", 5)
         assert {one["key"]: one["value"] for one in again} == {b"k": b"1", b"stranger": None}
@@ -224,7 +225,7 @@ class TestLane:
     async def test_a_lost_write_ends_the_process(self, lane: Lane, engine: FakeEngine, owner: Owner) -> None:
         owner.changes = [Changes(tickets={b"k": b"1"})]
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
-        await lane.chunk("input", chunk(0))
+        await lane.chunk(portion(0))
         await turn()
         engine.sent[0][2].set_exception(OSError("no"))
         await turn()
@@ -243,7 +244,7 @@ class TestLane:
 
 async def _feed(lane: Lane, chunks: int) -> None:
     for number in range(chunks):
-        await lane.chunk("input", chunk(number))
+        await lane.chunk(portion(number))
 
 
 def test_the_lease_lasts_a_session_from_the_sending_of_the_last_answered_request() -> None:
@@ -324,9 +325,15 @@ async def test_a_clock_that_was_set_is_asked_about_again() -> None:
 
 
 def test_a_fetch_under_way_sees_partitions_paused_and_never_takes_none_for_all() -> None:
-    consumer: Any = SimpleNamespace(flow_active=True, _active_partitions={TopicPartition("a", 0)})
+    held_back: set[TP] = set()
+    alignment = SimpleNamespace(may_read=lambda tp: tp not in held_back)
+    thread = SimpleNamespace(alignment=alignment)
+    consumer: Any = SimpleNamespace(flow_active=True, _active_partitions={TopicPartition("a", 0)}, _thread=thread)
     active = _Active(consumer)
     assert TopicPartition("a", 0) in active
+    held_back.add(TP("a", 0))
+    assert TopicPartition("a", 0) not in active
+    held_back.clear()
     consumer._active_partitions.clear()
     assert TopicPartition("a", 0) not in active
     assert bool(active), "aiokafka takes an empty set for all partitions"

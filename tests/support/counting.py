@@ -60,7 +60,7 @@ class Counting:
         for key, value in store.items():
             self._watch(key, decode_ticket(value))
 
-    def chunk(self, topic: str, records: Sequence[Record], now: int) -> Changes:
+    def chunk(self, records: Sequence[Record], now: int) -> Changes:
         tickets: dict[bytes, Ticket | None] = {}
         before: dict[bytes, int] = {}
         for record in records:
@@ -80,9 +80,9 @@ class Counting:
             if event.id in ticket.seen:
                 continue
             ticket.seen.add(event.id)
-            if topic.endswith("-created"):
+            if record.topic.endswith("-created"):
                 ticket.created = event.at if ticket.created is None else min(event.at, ticket.created)
-            elif topic.endswith("-replied"):
+            elif record.topic.endswith("-replied"):
                 ticket.replied = event.at if ticket.replied is None else min(event.at, ticket.replied)
             tickets[key] = ticket
         changes = Changes()

@@ -33,7 +33,7 @@ class Telling(Observer):
     def __init__(self) -> None:
         self.read = 0
 
-    def chunk(self, topic: str, partition: int, records: int, seconds: float) -> None:
+    def chunk(self, partition: int, records: int, seconds: float) -> None:
         self.read += records
 
     def recovered(self, partition: int, replayed: int, tickets_on_disk: bool, seconds: float) -> None:

@@ -84,7 +84,7 @@ class Bench:
         for key, value in records:
             chunk.append(Input(topic, key.encode() if isinstance(key, str) else key, value, offset=self.offset))
             self.offset += 1
-        self._keep(self.partition.chunk(topic, chunk, self.now))
+        self._keep(self.partition.chunk(chunk, self.now))
 
     def ring(self) -> list[dict[str, Any]]:
         """All that is due rings, input being read up to now; returns the alerts of it."""

@@ -64,7 +64,7 @@ class Bench:
         for one in events:
             topic = TOPIC_OF[one["type"]]
             record = Record(topic, one["ticket_id"].encode(), json.dumps(one).encode())
-            changes = self._write(self.partition.chunk(topic, [record], now))
+            changes = self._write(self.partition.chunk([record], now))
         return changes
 
     def ring(self, now: int) -> Counter[bytes | None]:

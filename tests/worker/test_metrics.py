@@ -71,9 +71,9 @@ class Centre:
         for event in events:
             topic, key = TOPIC_OF[event["type"]], str(event.get("ticket_id") or event["agent_id"]).encode()
             batches[crc32(key) % PARTITIONS, topic].append(Input(topic, key, msgspec.json.encode(event)))
-        for (number, topic), records in batches.items():
+        for (number, _), records in batches.items():
             if number in self.partitions:
-                changes = self.partitions[number].chunk(topic, records, now)
+                changes = self.partitions[number].chunk(records, now)
                 stores[number].put(changes.tickets)
                 for out in changes.records:
                     if out.topic == "ledger" and out.value is not None:

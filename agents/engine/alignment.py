@@ -1,0 +1,106 @@
+"""Reading the input topics of a partition side by side, so that a backlog comes about in the order of its time.
+
+Order changes no verdict. But a topic read far ahead of the others makes nearly every later event one that belongs
+before the newest of its ticket, and each of these costs a refold. So a topic that is ahead of one that has more to
+give is not read on, and what was fetched of it beyond the other's time waits.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING, Any
+
+from faust.types import TP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agents.engine.transport import Chunk
+
+SLACK = 1_000
+"""Milliseconds of record time by which a topic may be ahead: live input never waits."""
+PATIENCE = 5.0
+"""Seconds for which a topic that gives nothing holds up the others: what lies unread in it may be no records."""
+
+
+class Alignment:
+    """Knows how far each place was fetched. `unread` says whether it has more, as far as its last fetch could see."""
+
+    def __init__(self, inputs: tuple[str, ...], unread: Callable[[TP], bool], ticks: Callable[[], float]) -> None:
+        self._inputs = inputs
+        self._unread = unread
+        self._ticks = ticks
+        self._reached: dict[TP, int] = {}
+        self._active: dict[TP, float] = {}
+        self._held: dict[int, dict[TP, list[Chunk]]] = {}
+
+    def fetched(self, tp: TP, timestamp: int) -> None:
+        """Records up to this record time came."""
+        self._reached[tp] = timestamp
+        self._active[tp] = self._ticks()
+
+    def sought(self, tp: TP) -> None:
+        """Reading goes on elsewhere."""
+        self._reached.pop(tp, None)
+        self._active[tp] = self._ticks()
+
+    def may_read(self, tp: TP) -> bool:
+        """Whether no other topic of the partition is behind this one and has more to give."""
+        reached = self._reached.get(tp)
+        horizon = self._horizon(tp.partition)
+        return reached is None or horizon is None or reached <= horizon
+
+    def hold(self, tp: TP, chunk: Chunk) -> None:
+        """What was fetched of an input topic, to be given by `ready`."""
+        self._held.setdefault(tp.partition, {}).setdefault(tp, []).append(chunk)
+
+    @property
+    def holding(self) -> bool:
+        """Whether anything waits."""
+        return bool(self._held)
+
+    def ready(self) -> dict[int, list[tuple[TP, Chunk]]]:
+        """By partition, what need not wait any more."""
+        found: dict[int, list[tuple[TP, Chunk]]] = {}
+        for partition, held in list(self._held.items()):
+            horizon = self._horizon(partition)
+            for tp, chunks in held.items():
+                while chunks and (part := _up_to(chunks[0], horizon)) is not None:
+                    found.setdefault(partition, []).append((tp, part))
+                    if part is not chunks[0]:
+                        chunks[0] = _after(chunks[0], part)
+                        break
+                    del chunks[0]
+            self._held[partition] = {tp: chunks for tp, chunks in held.items() if chunks}
+            if not self._held[partition]:
+                del self._held[partition]
+        return found
+
+    def _horizon(self, partition: int) -> int | None:
+        """The record time up to which the topics may be read; None: no limit."""
+        waited_since = self._ticks() - PATIENCE
+        behind = [
+            self._reached.get(tp, -SLACK - 1)
+            for tp in (TP(topic, partition) for topic in self._inputs)
+            if self._active.get(tp, waited_since) > waited_since and self._unread(tp)
+        ]
+        return min(behind) + SLACK if behind else None
+
+
+def _up_to(chunk: Chunk, horizon: int | None) -> Chunk | None:
+    """The part of a chunk that lies before the horizon; None: there is none."""
+    records = chunk.records
+    if horizon is None or records[-1].timestamp <= horizon:
+        return chunk
+    count = bisect_right(records, horizon, key=_timestamp)
+    return chunk._replace(records=records[:count]) if count else None
+
+
+def _after(chunk: Chunk, part: Chunk) -> Chunk:
+    """The rest of a chunk."""
+    return chunk._replace(records=chunk.records[len(part.records) :], previous=part.records[-1].offset + 1)
+
+
+def _timestamp(record: Any) -> int:
+    timestamp: int = record.timestamp
+    return timestamp
