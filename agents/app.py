@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from agents.engine import Connection, Store
     from agents.topics import Topics
     from config.settings import Settings
+    from streams.alerts import Alert
     from streams.policies import Policies
 
 log = logging.getLogger("slawatch.worker")
@@ -69,7 +70,7 @@ class Worker:
             max_age=settings.alert_max_age,
             max_ahead=settings.max_ahead,
         )
-        self.observer = WorkerObserver(self.meters)
+        self.observer = WorkerObserver(self.meters, self._tell, clock)
         self.engine = Engine(
             EngineConfig(
                 connection=connection,
@@ -96,17 +97,17 @@ class Worker:
         for number in sorted(self.engine.live):
             yield self.engine.owner(number)
 
-    async def run(self, stop: asyncio.Event, listening: Callable[[int], None] = lambda _: None) -> None:
-        """Work until told to stop, then give up the partitions in order. `listening` is told the port of `/metrics`.
+    async def run(self, stop: asyncio.Event, started: Callable[[int], None] = lambda _: None) -> None:
+        """Work until told to stop, then give up the partitions in order. `started` is told the port of `/metrics`.
 
         Raises Refused where the topics or the local state are not as they must be, OSError where the port is taken.
         """
         host, port = split_address(self.settings.metrics_listen)
         explaining = [web.get("/tickets/{ticket_id}", self._explain)]
         async with serving(host, port, self.meters.registry, self.problems, explaining, self.gauges.collected) as bound:
-            listening(bound)
             await self.engine.start()
             self._started = True
+            started(bound)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._publish(stop))
                 group.create_task(self._watch(stop))
@@ -120,6 +121,10 @@ class Worker:
         if self.observer.blind_since is not None:
             found["input"] = "not read up to the present"
         return found
+
+    def _tell(self, alert: Alert) -> None:
+        self.meters.alerts.labels(alert.target, alert.level, alert.kind).inc()
+        self.engine.tell(self.rules.alerts, msgspec.json.encode(alert))
 
     def _own(self, number: int, store: Store) -> TicketPartition:
         return TicketPartition(number, store, self.rules, self.meters, self._clock())

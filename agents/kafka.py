@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from aiokafka.errors import KafkaError
 
-from agents.engine.connection import Connection, admin_client
+from agents.engine.connection import Connection, admin_client, described
 from agents.errors import Refused
 from config.errors import ConfigError, Problem
 from config.settings import Settings, variable
@@ -57,14 +57,11 @@ def faults(settings: Settings) -> Iterator[None]:
 
 
 async def partitions(reach: Connection, topics: Iterable[str]) -> dict[str, list[int]]:
-    """The partitions of each topic. Raises Refused naming those that are missing, KafkaError.
-
-    All topics are asked for: asking for one by name makes a broker that is allowed to create it at once.
-    """
+    """The partitions of each topic. Raises Refused naming those that are missing, KafkaError."""
     async with admin_client(reach) as admin:
         there = {
-            topic["topic"]: sorted(partition["partition"] for partition in topic["partitions"])
-            for topic in await admin.describe_topics()
+            topic: sorted(partition["partition"] for partition in partitions)
+            for topic, partitions in (await described(admin)).items()
         }
     wanted = list(topics)
     missing = [topic for topic in wanted if topic not in there]

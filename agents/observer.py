@@ -6,9 +6,12 @@ import logging
 from typing import TYPE_CHECKING
 
 from agents.engine import Observer
+from streams.alerts import Alert, operations
 from streams.instants import SECOND, format_instant
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agents.meters import Meters
 
 log = logging.getLogger("slawatch.worker")
@@ -17,9 +20,12 @@ log = logging.getLogger("slawatch.worker")
 class WorkerObserver(Observer):
     """Counts for the gauges, and a line for people where something changes."""
 
-    def __init__(self, meters: Meters) -> None:
+    def __init__(self, meters: Meters, tell: Callable[[Alert], None], clock: Callable[[], int]) -> None:
         self._meters = meters
+        self._tell = tell
+        self._clock = clock
         self.blind_since: int | None = None
+        self._skewed_since: int | None = None
 
     def chunk(self, partition: int, records: int, seconds: float) -> None:
         self._meters.chunk_seconds.inc(seconds)
@@ -53,18 +59,29 @@ class WorkerObserver(Observer):
         self._meters.input_lost.inc(records)
 
     def blind(self, since: int | None) -> None:
-        self.blind_since = since
+        told, self.blind_since = self.blind_since, since
         self._meters.blind.set(since is not None)
-        if since is None:
-            log.warning("the input is read up to the present again: alarms ring")
-        else:
-            log.error("the monitor is blind: input was last read up to the present at %s", format_instant(since))
+        if since is not None:
+            message = f"the monitor is blind: input was last read up to the present at {format_instant(since)}"
+            log.error("%s", message)
+            self._tell(operations("input", message, since, self._clock()))
+        elif told is not None:
+            message = "input is read up to the present again: alarms ring"
+            log.warning("%s", message)
+            self._tell(operations("input", message, told, self._clock(), over=True))
 
     def skewed(self, skew: int | None) -> None:
-        if skew is None:
-            log.warning("the clocks of broker and worker agree again: alarms ring")
-        else:
-            log.error("the broker's clock is %.0f s off this worker's: alarms hold", skew / SECOND)
+        now = self._clock()
+        if skew is not None and self._skewed_since is None:
+            self._skewed_since = now
+            message = f"the broker's clock is {skew / SECOND:+.0f} s off a worker's: its alarms hold"
+            log.error("%s", message)
+            self._tell(operations("clock", message, now, now))
+        elif skew is None and self._skewed_since is not None:
+            message = "the clocks of broker and worker agree again: alarms ring"
+            log.warning("%s", message)
+            self._tell(operations("clock", message, self._skewed_since, now, over=True))
+            self._skewed_since = None
 
     def holding(self, reason: str | None) -> None:
         self._meters.holding.set(reason is not None)

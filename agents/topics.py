@@ -10,7 +10,7 @@ from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from agents.engine.connection import admin_client, partition_counts
+from agents.engine.connection import admin_client, described, partition_counts
 from agents.errors import Refused
 from streams.events import TOPIC_OF
 from streams.instants import DAY, HOUR, format_duration
@@ -147,8 +147,8 @@ class Topics:
         names = [topic.name for topic in self.all]
         async with admin_client(connection) as admin:
             brokers = len((await admin.describe_cluster())["brokers"])
-            described = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics(names)}
-            there = [name for name in names if described[name]]
+            existing = await described(admin)
+            there = [name for name in names if existing.get(name)]
             resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in there]
             answers = await admin.describe_configs(resources) if resources else []
         configurations = {
@@ -162,7 +162,7 @@ class Topics:
         if replication is not None and replication > brokers:
             problems.append(f"{replication} replicas are configured, and there are {brokers} brokers")
         for topic in self.all:
-            state = described[topic.name]
+            state = existing.get(topic.name)
             if not state:
                 problems.append(f"topic {topic.name} does not exist")
             else:

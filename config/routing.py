@@ -27,7 +27,7 @@ ROUTE_KEYS = ("when", "to")
 ALERT_KEYS = ("level", "target", "kind", "policy", "priority", "team", "channel")
 """Fields of an alert record that a route may ask for."""
 ALERT_VALUES = {
-    "level": ("warning", "breach", "escalation"),
+    "level": ("warning", "breach", "escalation", "operations"),
     "target": TARGETS,
     "kind": ("raised", "corrected", "recovered"),
 }

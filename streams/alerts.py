@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from streams.policies import Policies, Promise
     from streams.ticket import Ticket
 
-Level = Literal["warning", "breach", "escalation"]
+Level = Literal["warning", "breach", "escalation", "operations"]
 Kind = Literal["raised", "corrected", "recovered"]
+
+Subject = Literal["input", "clock"]
+"""What an alert of level `operations` is about."""
 
 LATE = MINUTE
 """An alert decided later than this after deadline and grace says so."""
@@ -48,6 +51,8 @@ class Alert(msgspec.Struct, kw_only=True, gc=False):
     elapsed_seconds: float | None = None
     decided_at: str
     late: bool = False
+    message: str | msgspec.UnsetType = msgspec.UNSET
+    """What is wrong with the monitor itself: level `operations`, of no ticket."""
 
 
 class Gate(NamedTuple):
@@ -74,6 +79,28 @@ def alert_id(ticket_id: str, mark: Mark) -> str:
     """The same breach always has the same id: a hash of ticket, target, cycle, level and threshold or step."""
     parts = (ticket_id, TARGETS[mark.target], str(mark.cycle), mark.level, mark.detail)
     return blake2b("\x1f".join(parts).encode(), digest_size=12).hexdigest()
+
+
+def operations(subject: Subject, message: str, since: int, now: int, *, over: bool = False) -> Alert:
+    """Tells those who run the monitor that it is not well since an instant, or well again.
+
+    Workers that notice the same within a minute give it the same id.
+    """
+    identity = f"operations\x1f{subject}\x1f{since // MINUTE}"
+    return Alert(
+        alert_id=blake2b(identity.encode(), digest_size=12).hexdigest(),
+        kind="recovered" if over else "raised",
+        level="operations",
+        ticket_id="",
+        target=subject,
+        cycle=0,
+        priority=None,
+        team=None,
+        channel=None,
+        started_at=format_instant(since),
+        decided_at=format_instant(now),
+        message=message,
+    )
 
 
 def next_alarm(ticket: Ticket, policies: Policies, announced_from: int) -> int | None:
@@ -113,9 +140,9 @@ def correct_silently(ticket: Ticket) -> None:
 def _unsettled(ticket: Ticket) -> Iterator[int]:
     """Deadlines that no ring has passed yet: a breach is recorded also where there is nothing to announce."""
     for clock in ticket.state.clocks if ticket.state is not None else ():
-        if clock.since is not None and clock.breached is None and clock.deadline is not None:
-            if clock.deadline >= ticket.settled_at:
-                yield clock.deadline
+        deadline = clock.deadline if clock.since is not None and clock.breached is None else None
+        if deadline is not None and deadline >= ticket.settled_at:
+            yield deadline
 
 
 def _pending(ticket: Ticket, policies: Policies, announced_from: int) -> Iterator[Due]:

@@ -13,7 +13,7 @@ import uvloop
 from agents import logs
 from agents.app import Worker
 from agents.engine.connection import reach
-from agents.kafka import connection, faults
+from agents.kafka import Fault, connection, faults
 from agents.topics import Topics
 from config.settings import Settings, load_settings
 
@@ -40,15 +40,20 @@ def command() -> None:
 async def _run(settings: Settings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     reached = connection(settings)
     topics = Topics(settings.topic_prefix, settings.app)
     worker = Worker(settings, reached, topics, settings.data_dir)
     await reach(reached)
     await topics.refuse_problems(reached, settings.partitions, settings.replication)
+
+    def started(port: int) -> None:
+        # Up to here a signal ends the process as it would any: there is nothing to give up yet.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        log.info("at work; metrics on port %d of %s", port, settings.metrics_listen)
+
     try:
-        await worker.run(stop, lambda port: log.info("metrics on port %d of %s", port, settings.metrics_listen))
+        await worker.run(stop, started)
     except OSError as error:
-        raise click.ClickException(f"SLAWATCH_METRICS_LISTEN={settings.metrics_listen}: {error.strerror}") from error
+        raise Fault(str(error)) from error
     log.info("stopped: partitions are given up in order")

@@ -9,7 +9,7 @@ import msgspec
 from agents.dead_letters import Cause
 from agents.documents import examples
 from agents.notifier.message import Delivery
-from streams.alerts import Alert
+from streams.alerts import Alert, Subject
 from streams.events import TYPES, tag_of
 from streams.ledger import LedgerRecord
 from streams.policies import STATUSES, TARGETS
@@ -22,7 +22,7 @@ ALERT, LEDGER, DELIVERY, DEAD_LETTER = "sla_alert", "ticket_ledger", "sla_delive
 
 _INSTANT: Schema = {"format": "date-time", "pattern": INSTANT}
 _BY_NAME: dict[str, Schema] = {
-    "target": {"enum": list(TARGETS)},
+    "target": {"enum": [*TARGETS, *get_args(Subject)]},  # the latter in alerts alone
     "at": _INSTANT,
     "deadline": _INSTANT,
     **{f"{what}_at": _INSTANT for what in ("occurred", "created", "done", "started", "stopped", "breached", "decided")},
@@ -34,11 +34,11 @@ MEANINGS: dict[str, dict[str, str]] = {
         "alert_id": "The same breach always has the same id: a hash of ticket, target, cycle, level and threshold or "
         "step.",
         "kind": "`raised`; `corrected`: it proved wrong; `recovered`.",
-        "level": "`warning` before the deadline, `breach`, `escalation` after it.",
+        "level": "`warning` before the deadline, `breach`, `escalation` after it; `operations`: the monitor itself.",
         "threshold": "Of a warning: which one, as the policy writes it (`50%`, `5m`).",
         "step": "Of an escalation: which one.",
         "ticket_id": "The ticket, and the record's key.",
-        "target": "Which kind of clock.",
+        "target": "Which kind of clock; of `operations`: what is wrong, `input` or `clock`.",
         "cycle": "Which clock of that kind, from 0.",
         "policy": "The policy that promised it.",
         "priority": "The ticket's, now.",
@@ -50,6 +50,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "elapsed_seconds": "Open time that has passed, up to what was known to be read.",
         "decided_at": "The worker's clock when it decided.",
         "late": "Decided long (60 s) after deadline and grace.",
+        "message": "Of `operations`: what is wrong with the monitor itself; such a record belongs to no ticket.",
     },
     "LedgerRecord": {
         "ticket_id": "The ticket, and the record's key.",

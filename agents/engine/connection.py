@@ -142,8 +142,13 @@ class _Complaints(logging.Handler):
 async def partition_counts(connection: Connection, topics: Iterable[str]) -> dict[str, int]:
     """How many partitions each topic has now; 0 for one that is not there. Raises KafkaError."""
     async with admin_client(connection) as admin:
-        described = await admin.describe_topics(list(topics))
-    return {topic["topic"]: len(topic["partitions"]) for topic in described}
+        there = await described(admin)
+    return {topic: len(there.get(topic, ())) for topic in topics}
+
+
+async def described(admin: AIOKafkaAdminClient) -> dict[str, list[dict[str, Any]]]:
+    """The partitions of every topic. A broker that may create topics creates one that is asked for by name."""
+    return {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
 
 
 async def keeps_deletions(connection: Connection, topic: str) -> int:

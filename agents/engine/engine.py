@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from agents.engine.alarms import Alarms
@@ -139,6 +140,17 @@ class Engine:
     def skew(self) -> int:
         """Microseconds that the broker's clock is ahead of ours, at least; 0 where it gives no time."""
         return self._alarms.skew
+
+    def tell(self, topic: str, value: bytes) -> None:
+        """Sends a record that no input caused; if it cannot be sent that is logged, and all."""
+
+        async def send() -> None:
+            try:
+                await self.batches.send_and_wait(topic, value)
+            except KafkaError as error:
+                log.warning("a record for %s could not be sent: %r", topic, error)
+
+        self.run(send())
 
     # For the transport and the table
 

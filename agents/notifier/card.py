@@ -14,6 +14,7 @@ ENGLISH = {
     "warning": "WARNING",
     "breach": "BREACH",
     "escalation": "ESCALATION",
+    "operations": "OPERATIONS",
     "corrected": "CORRECTED",
     "recovered": "RECOVERED",
     "first_response": "first response",
@@ -37,6 +38,7 @@ ENGLISH = {
 
 TICKET_LENGTH = 40
 FIELD_LENGTH = 24
+MESSAGE_LENGTH = 300
 
 
 def clean(text: object, length: int) -> str:
@@ -59,6 +61,8 @@ def sentence(alert: Mapping[str, Any], words: Mapping[str, str] = ENGLISH) -> st
     """What the alert record says, for example
     `BREACH first response overdue 2m: ticket T-1 (urgent, billing, chat) limit 15m`.
     """
+    if alert.get("message"):
+        return f"{_level(alert, words)} {clean(alert['message'], MESSAGE_LENGTH)}"
     target = clean(alert.get("target") or "", 2 * FIELD_LENGTH)
     opening = " ".join(part for part in (_level(alert, words), words.get(target, target), _event(alert, words)) if part)
     ticket = clean(alert.get("ticket_id") or "", TICKET_LENGTH)

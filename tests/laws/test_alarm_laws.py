@@ -19,6 +19,7 @@ from streams.policies import TARGETS
 from streams.ticket import Mark, Ticket
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from random import Random
 
     from judge import Event
@@ -33,6 +34,15 @@ def ring(kept: Ticket, policies: Policies, up_to: int, max_age: int = 400 * 365 
     """All that is to be announced with input read up to then and the grace."""
     gate = alerts.Gate(up_to, up_to + GRACE, GRACE, max_age)
     return [alert for _, alert in alerts.ring("T", kept, policies, gate)]
+
+
+def alarms(kept: Ticket, policies: Policies) -> Iterator[int]:
+    """Its alarms, one after the other; each must be rung, and is not the next again."""
+    before = None
+    while (alarm := alerts.next_alarm(kept, policies, 0)) is not None:
+        assert before is None or alarm > before
+        yield alarm
+        before = alarm
 
 
 def breaches(events: list[Event], promise: Promises, as_of: int) -> dict[tuple[str, int], int]:
@@ -69,7 +79,7 @@ def test_rings_at_its_alarms_announce_each_breach_of_the_judge_once_and_when_it_
     last = last_of(events)
     announced: dict[tuple[str, int], str | None] = {}
     rung_at = last
-    while (alarm := alerts.next_alarm(kept, promise.policies, 0)) is not None:
+    for alarm in alarms(kept, promise.policies):
         rung_at = max(rung_at, alarm)
         for alert in ring(kept, promise.policies, rung_at):
             assert alert.kind == "raised"
@@ -153,7 +163,7 @@ def _next_warnings(kept: Ticket, promise: Promises, text: str) -> list[tuple[str
     """Target, cycle and instant of each warning of that threshold to come, each found by ringing up to it."""
     found = []
     kept = copy(kept)
-    while (alarm := alerts.next_alarm(kept, promise.policies, 0)) is not None:
+    for alarm in alarms(kept, promise.policies):
         before = set(kept.marks)
         alerted = ring(kept, promise.policies, alarm)
         warned = {(alert.target, alert.cycle) for alert in alerted if alert.threshold == text}

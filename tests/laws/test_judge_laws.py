@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from judge_files import read_events
 from judge_time import instant
-from judging import arrived, assert_judged_alike, fact, last_of
+from judging import arrived, assert_judged_alike, fact, judged, last_of, verdicts
 from shared import shared_dir
 from strategies import moments, random_moment, random_policy_file, random_ticket
 
@@ -53,6 +53,16 @@ def test_verdicts_are_the_judges_on_thousands_of_tickets(seed: int) -> None:
             kept, _ = arrived(so_far, promise.policies)
             if kept.summary is None:
                 assert_judged_alike(kept, so_far, promise.rules, as_of)
+
+
+@settings(max_examples=100)
+@given(histories, promised)
+def test_a_breach_that_an_event_brings_is_given_with_it(events: list[Event], promise: Promises) -> None:
+    """No alarm need ring first: the ledger and the windows have it at once."""
+    for n in range(1, len(events) + 1):
+        kept, _ = arrived(events[:n], promise.policies)
+        if kept.summary is None:
+            assert verdicts(kept, None) == judged(events[:n], promise.rules, last_of(events[:n]))
 
 
 @settings(max_examples=80)

@@ -59,13 +59,20 @@ def long_ticket(rng: Random, ticket_id: str, chapters: int) -> list[Event]:
         created = [event for event in chapter if event["type"] == "ticket_created"]
         if not created or len(chapter) < 5:
             continue
-        if story and rng.random() < 0.8:
+        if not story:  # it stays the creation, whatever else comes under its id
+            chapter = [e for e in chapter if e["event_id"] != created[0]["event_id"] or e == created[0]]
+        elif rng.random() < 0.8:
             chapter = [event for event in chapter if event["type"] != "ticket_created"]
         instants = [instant(event["occurred_at"]) for event in chapter]
-        later = begins - (min(instants) if story else instant(created[0]["occurred_at"]))
+        since = min(instants) if story else instant(created[0]["occurred_at"])
+        pace = rng.choice((1, 1, 8))  # busy times are such that a day holds far more than sixteen events
         for event, at in zip(chapter, instants, strict=True):
-            story.append({**event, "event_id": f"{chapters}{event['event_id']}", "occurred_at": text_of(at + later)})
-        begins = max(instants) + later + rng.choice(STEPS)
+            moved = {
+                "event_id": f"{chapters}{event['event_id']}",
+                "occurred_at": text_of(begins + (at - since) // pace),
+            }
+            story.append({**event, **moved})
+        begins += (max(instants) - since) // pace + rng.choice(STEPS)
         chapters -= 1
     return sorted(story, key=lambda event: instant(event["occurred_at"]))
 

@@ -85,15 +85,16 @@ def essence(kept: Ticket) -> tuple[object, ...]:
     return (kept.judged_by, kept.state, kept.newest, kept.count, facts, kept.summary)
 
 
-def verdicts(kept: Ticket, as_of: int, ticket_id: str = "T") -> list[Clock]:
-    """The product's listed clocks in the judge's form."""
+def verdicts(kept: Ticket, as_of: int | None) -> list[Clock]:
+    """The product's listed clocks in the judge's form; as the last event left them where no instant is given."""
     state = copy(kept).state
     if state is None:
         return []
-    state.settle(as_of)
+    if as_of is not None:
+        state.settle(as_of)
     return [
         Clock(
-            ticket_id,
+            "T",
             TARGETS[clock.target],
             clock.cycle,
             clock.start,

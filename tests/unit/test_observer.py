@@ -1,0 +1,63 @@
+"""The monitor tells of itself: once when it goes blind or its clock is off, and once when that is over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from agents.meters import Meters
+from agents.notifier.card import sentence
+from agents.observer import WorkerObserver
+from streams.instants import MINUTE, SECOND, parse_instant
+
+if TYPE_CHECKING:
+    from streams.alerts import Alert
+
+NOW = parse_instant("2026-03-02T09:00:00Z")
+
+
+class Told:
+    def __init__(self) -> None:
+        self.alerts: list[Alert] = []
+        self.now = NOW
+        self.meters = Meters()
+        self.observer = WorkerObserver(self.meters, self.alerts.append, lambda: self.now)
+
+    def sentences(self) -> list[str]:
+        return [sentence(msgspec.to_builtins(alert)) for alert in self.alerts]
+
+
+def test_a_blind_monitor_says_so_and_since_when_and_says_when_it_sees_again() -> None:
+    told = Told()
+    told.observer.blind(NOW - 2 * MINUTE)
+    told.now += MINUTE
+    told.observer.blind(None)
+    assert told.sentences() == [
+        "OPERATIONS the monitor is blind: input was last read up to the present at 2026-03-02T08:58:00Z",
+        "RECOVERED input is read up to the present again: alarms ring",
+    ]
+    raised, recovered = told.alerts
+    assert raised.level == recovered.level == "operations"
+    assert (raised.alert_id, raised.kind, recovered.kind) == (recovered.alert_id, "raised", "recovered")
+    assert raised.started_at == "2026-03-02T08:58:00Z"
+
+
+def test_several_workers_that_go_blind_together_are_one_alert() -> None:
+    one, other = Told(), Told()
+    one.observer.blind(NOW)
+    other.observer.blind(NOW + SECOND)
+    assert one.alerts[0].alert_id == other.alerts[0].alert_id
+
+
+def test_a_clock_that_is_off_is_told_once_however_often_it_is_measured() -> None:
+    told = Told()
+    for _ in range(3):
+        told.observer.skewed(-90 * SECOND)
+        told.now += 5 * SECOND
+    told.observer.skewed(None)
+    told.observer.skewed(None)
+    assert told.sentences() == [
+        "OPERATIONS the broker's clock is -90 s off a worker's: its alarms hold",
+        "RECOVERED the clocks of broker and worker agree again: alarms ring",
+    ]
