@@ -239,4 +239,4 @@ def _fingerprint(policies: Sequence[Policy], calendars: Mapping[str, BusinessHou
         ],
     }
     text = json.dumps(content, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(text.encode()).hexdigest()[:16]  # every ticket holds it
