@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 
@@ -28,9 +27,6 @@ def command() -> None:
     SLAWATCH_METRICS_LISTEN. Ends with 3 where the topics or the local state are not as they must be, with 70 after a
     fault from which a restart recovers.
     """
-    # State is bytes and structs without cycles; what little garbage has some can wait. By default a third of the
-    # time went into looking for it.
-    gc.set_threshold(100_000, 50, 100)
     settings = load_settings()
     logs.set_up(settings.log_format)
     with faults(settings):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from copy import deepcopy
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from histories import Promises, chances, histories, promised, promises
@@ -11,7 +12,7 @@ from hypothesis import assume, given, settings
 from judge import first_breach_times
 from judge_time import duration, instant
 from judging import arrived, copy, fact, judged, last_of, plain
-from strategies import random_moment
+from strategies import random_moment, random_policy_file, random_ticket
 
 from streams import alerts
 from streams.instants import DAY, HOUR, MINUTE, SECOND, format_duration, format_instant
@@ -20,7 +21,6 @@ from streams.ticket import Mark, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from random import Random
 
     from judge import Event
 
@@ -145,31 +145,39 @@ def test_after_a_policy_change_what_was_announced_and_is_no_longer_so_is_taken_b
     assert taken_back == {(TARGETS[mark.target], mark.cycle) for mark in silent.marks if mark.corrected}
 
 
-@settings(max_examples=150)
-@given(histories, promised)
-def test_a_warning_rings_when_a_clock_of_that_limit_would_breach(events: list[Event], promise: Promises) -> None:
-    kept, _ = arrived(events, promise.policies)
-    assume(kept.summary is None and kept.state is not None)
-    last = last_of(events)
-    ring(kept, promise.policies, last)
-    for text in ("50%", "80%", "1m"):
-        expected = breaches(events, promises(_limited(promise.document, text)), last + FOREVER)
-        for target, cycle, at in _next_warnings(kept, promise, text):
-            if at > last:  # else it is overdue already, for the ticket changed
-                assert at == expected[(target, cycle)]
+def test_a_warning_rings_when_a_clock_of_that_limit_would_breach(seed: int) -> None:
+    """After every event of many tickets, for whatever is still to come."""
+    rng = Random(seed)
+    after_a_pause = 0
+    for _ in range(60):
+        promise = promises(random_policy_file(rng))
+        texts = {text: promises(_limited(promise.document, text)) for text in ("50%", "80%", "1m")}
+        for _ in range(4):
+            events = sorted(random_ticket(rng, "T"), key=lambda event: fact(event).key)
+            # Under the smaller limit a breach stays, whatever is promised later: so the promise must not change.
+            events = [event for event in events if event["type"] != "ticket_updated"]
+            for n in range(1, len(events) + 1):
+                kept, _ = arrived(events[:n], promise.policies)
+                if kept.state is None or kept.summary is not None:
+                    continue
+                last = last_of(events[:n])
+                ring(kept, promise.policies, last)
+                for target, cycle, text, at in _next_warnings(kept, promise):
+                    if at > last:  # else it was due before the ticket was looked at
+                        assert at == breaches(events[:n], texts[text], last + FOREVER)[(target, cycle)]
+                        after_a_pause += any(clock.accrued for clock in kept.state.open_clocks())
+    assert after_a_pause
 
 
-def _next_warnings(kept: Ticket, promise: Promises, text: str) -> list[tuple[str, int, int]]:
-    """Target, cycle and instant of each warning of that threshold to come, each found by ringing up to it."""
-    found = []
+def _next_warnings(kept: Ticket, promise: Promises) -> list[tuple[str, int, str, int]]:
+    """Target, cycle, threshold and instant of each warning to come, found by ringing one alarm after the other."""
     kept = copy(kept)
-    for alarm in alarms(kept, promise.policies):
-        before = set(kept.marks)
-        alerted = ring(kept, promise.policies, alarm)
-        warned = {(alert.target, alert.cycle) for alert in alerted if alert.threshold == text}
-        new = [mark for mark in kept.marks if mark not in before and mark.detail == text]
-        found += [(TARGETS[m.target], m.cycle, alarm) for m in new if (TARGETS[m.target], m.cycle) in warned]
-    return found
+    return [
+        (alert.target, alert.cycle, alert.threshold, alarm)
+        for alarm in alarms(kept, promise.policies)
+        for alert in ring(kept, promise.policies, alarm)
+        if alert.threshold is not None
+    ]
 
 
 def _limited(document: dict[str, Any], text: str) -> dict[str, Any]:
