@@ -95,7 +95,7 @@ class Ticket(msgspec.Struct, array_like=True, gc=False):
             self.state is not None
             and newest is not None
             and fact.key > newest
-            and fact.id.encode() not in self.history
+            and _encode(fact.id) not in self.history
             and not self._summarised(fact.id)
         ):
             self.count += 1
