@@ -144,6 +144,17 @@ async def test_a_blind_worker_says_so_and_holds_its_alarms(broker: KafkaCluster,
         await worker.ready()
         assert "the monitor is blind" in worker.output
         await house.caught_up()
-        assert [alert["ticket_id"] for _, alert in await house.alerts()] == ["silent"]
+        alerts = [alert for _, alert in await house.alerts()]
+        assert [alert["ticket_id"] for alert in alerts if alert["level"] != "operations"] == ["silent"]
+
+        async def told() -> bool:
+            operations = [alert for _, alert in await house.alerts() if alert["level"] == "operations"]
+            assert [(alert["kind"], alert["target"]) for alert in operations] == [
+                ("raised", "input"),
+                ("recovered", "input"),
+            ]
+            return len({alert["alert_id"] for alert in operations}) == 1
+
+        await eventually(told, timeout=10)
         assert await worker.metric("sla_input_stalled") == 0
         assert await worker.stop() == 0
