@@ -29,7 +29,7 @@ def from_datetime(moment: datetime) -> int:
 
 def to_datetime(instant: int) -> datetime:
     """The aware UTC datetime of microseconds since the Unix epoch; raises OverflowError outside years 1-9999."""
-    return _EPOCH + timedelta(microseconds=instant)
+    return _EPOCH + timedelta(0, instant // SECOND, instant % SECOND)
 
 
 def parse_instant(text: str) -> int:

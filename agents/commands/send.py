@@ -145,7 +145,7 @@ async def _send(events: EventFile, settings: Settings, rate: float | None) -> _S
         acks="all",
         linger_ms=5,
         max_batch_size=128 * 1024,
-        compression_type="lz4",
+        compression_type="zstd",
     )
     sending = _Sending(producer, topics, events.name)
     loop = asyncio.get_running_loop()

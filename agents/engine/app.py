@@ -114,7 +114,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust publishes no types
             producer_linger=0.005,
             producer_max_batch_size=1 << 19,
             producer_max_request_size=8 << 20,
-            producer_compression_type="lz4",
+            producer_compression_type="zstd",
             producer_request_timeout=30.0,
         )
         changelog = self.topic(

@@ -160,4 +160,4 @@ class EngineConfig:
     input_stall: int = MINUTE
     max_skew: int = MINUTE
     settle: int = 10 * SECOND  # how long alarms hold after an error on the way to Kafka: as producers wait to reconnect
-    max_chunk: int = 2000
+    max_chunk: int = 8000

@@ -105,19 +105,20 @@ class Lane:
 
     async def chunk(self, portion: Portion) -> None:
         """Applies what is new in a portion. Waits where too much of the partition is still to be sent."""
-        read = self.read
+        read, records, upto = self.read, portion.records, portion.upto
         for topic, previous in portion.previous.items():
             if previous is not None and previous > read[topic]:
                 self._around.fail(f"input gap: {topic}/{self.number} goes on at {previous}, not at {read[topic]}")
-        records = [record for record in portion.records if record.offset >= read[record.topic]]
-        if not records:
-            return
+        if any(previous is None or previous < read[topic] for topic, previous in portion.previous.items()):
+            records = [record for record in records if record.offset >= read[record.topic]]
+            if not records:
+                return
+            upto = {record.topic: record.offset + 1 for record in records}
         started = perf_counter()
         changes = self.owner.chunk(records, self._around.clock())
-        next_offsets = {record.topic: record.offset + 1 for record in records}
-        read.update(next_offsets)
+        read.update(upto)
         self._around.observer.chunk(self.number, len(records), perf_counter() - started)
-        await self._submit(_Work(changes, next_offsets))
+        await self._submit(_Work(changes, upto))
 
     async def ring(self, read_up_to: int) -> None:
         """Lets the owner announce what is due."""

@@ -47,6 +47,7 @@ class Portion(NamedTuple):
 
     records: Sequence[Record]
     previous: Mapping[str, int | None]  # by topic: the offset after the last record handed out before
+    upto: Mapping[str, int]  # by topic: the offset after the last of these
 
 
 class Host(Protocol):
@@ -400,5 +401,6 @@ def _portions(parts: Sequence[tuple[TP, Chunk]], size: int) -> Iterator[Portion]
     previous = {tp.topic: chunk.previous for tp, chunk in reversed(parts)}
     for start in range(0, len(records), size):
         part = records[start : start + size]
-        yield Portion(part, previous)
-        previous = previous | {record.topic: record.offset + 1 for record in part}
+        upto = {record.topic: record.offset + 1 for record in part}
+        yield Portion(part, previous, upto)
+        previous = previous | upto

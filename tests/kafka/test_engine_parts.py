@@ -122,7 +122,8 @@ class Owner:
 
 
 def portion(*offsets: int, previous: int | None = None) -> Portion:
-    return Portion([record(offset, b"k", b"v") for offset in offsets], {"input": previous})
+    records = [record(offset, b"k", b"v") for offset in offsets]
+    return Portion(records, {"input": previous}, {"input": offsets[-1] + 1})
 
 
 @pytest.fixture

@@ -115,7 +115,8 @@ def test_a_breach_is_raised_once_corrected_at_most_once_and_in_the_end_what_stan
         alarm = alerts.next_alarm(kept, promise.policies, 0)
         assert alarm is None or alarm > clock
         kept = copy(kept)
-    assume(kept.summary is None)
+    # Another content under the creation's own id may have made an orphan of it, of which nothing more is said.
+    assume(kept.summary is None and kept.state is not None)
     assert set(told.values()) <= {1}
     assert all(told[(alert_id, "raised")] for alert_id, _ in told)
     found = set(breaches(events, promise, clock + 1))
