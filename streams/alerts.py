@@ -108,15 +108,21 @@ def next_alarm(ticket: Ticket, policies: Policies, announced_from: int) -> int |
 
     `announced_from`: breaches before it are not announced (the wall clock less the maximum age).
     """
-    pending = [due.at for due in _pending(ticket, policies, announced_from)]
-    return min([*pending, *_unsettled(ticket)], default=None)
+    earliest = min([at for at, *_ in _pending(ticket, policies, announced_from)], default=None)
+    for clock in ticket.state.clocks if ticket.state is not None else ():
+        # A breach is recorded also where there is nothing to announce: each deadline is passed by a ring.
+        deadline = clock.deadline if clock.since is not None and clock.breached is None else None
+        if deadline is not None and deadline >= ticket.settled_at and (earliest is None or deadline < earliest):
+            earliest = deadline
+    return earliest
 
 
 def ring(ticket_id: str, ticket: Ticket, policies: Policies, gate: Gate) -> list[tuple[Due, Alert]]:
     """What is to be announced now, in order; the ticket is settled up to the gate and remembers what was announced."""
     ticket.settled_at = max(ticket.settled_at, gate.up_to + 1)
     alerts: list[tuple[Due, Alert]] = []
-    for due in sorted(_pending(ticket, policies, gate.now - gate.max_age), key=lambda due: due.at):
+    pending = [Due(at, Mark(*mark), clock) for at, mark, clock in _pending(ticket, policies, gate.now - gate.max_age)]
+    for due in sorted(pending, key=lambda due: due.at):
         if due.at > gate.up_to:
             break
         assert ticket.state is not None
@@ -137,37 +143,33 @@ def correct_silently(ticket: Ticket) -> None:
     ticket.marks = [msgspec.structs.replace(mark, corrected=True) if mark in wrong else mark for mark in ticket.marks]
 
 
-def _unsettled(ticket: Ticket) -> Iterator[int]:
-    """Deadlines that no ring has passed yet: a breach is recorded also where there is nothing to announce."""
-    for clock in ticket.state.clocks if ticket.state is not None else ():
-        deadline = clock.deadline if clock.since is not None and clock.breached is None else None
-        if deadline is not None and deadline >= ticket.settled_at:
-            yield deadline
-
-
-def _pending(ticket: Ticket, policies: Policies, announced_from: int) -> Iterator[Due]:
+def _pending(
+    ticket: Ticket, policies: Policies, announced_from: int
+) -> Iterator[tuple[int, tuple[str, int, int, str, bool], Clock | None]]:
+    """What there is to announce: from when on, the fields of its mark, and the clock."""
     state = ticket.state
     if state is None:
         return
-    for mark in ticket.marks:
+    marks = ticket.marks
+    for mark in marks:
         if not mark.corrected and _is_wrong(ticket, mark):
-            yield Due(state.last_at, msgspec.structs.replace(mark, corrected=True), _clock_of(state, mark))
+            yield state.last_at, (mark.level, mark.target, mark.cycle, mark.detail, True), _clock_of(state, mark)
     if state.status == CANCELLED:
         return
-    announced = {(mark.level, mark.target, mark.cycle, mark.detail) for mark in ticket.marks}
+    announced = {(mark.level, mark.target, mark.cycle, mark.detail) for mark in marks} if marks else ()
     for clock in state.clocks:
         overdue_at = clock.breached if clock.breached is not None or clock.since is None else clock.deadline
         if overdue_at is None:
             continue
         if overdue_at >= announced_from and ("breach", clock.target, clock.cycle, "") not in announced:
-            yield Due(overdue_at, Mark("breach", clock.target, clock.cycle), clock)
+            yield overdue_at, ("breach", clock.target, clock.cycle, "", False), clock
         if clock.breached is not None:
             continue
         promise = policies.promise(state, clock.start, TARGETS[clock.target])
         if promise is not None and promise.warn:
             for at, text in _warnings(clock, promise):
                 if at < overdue_at and ("warning", clock.target, clock.cycle, text) not in announced:
-                    yield Due(at, Mark("warning", clock.target, clock.cycle, text), clock)
+                    yield at, ("warning", clock.target, clock.cycle, text, False), clock
 
 
 def _warnings(clock: Clock, promise: Promise) -> Iterator[tuple[int, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple
@@ -65,9 +65,9 @@ class Line:
     overdue: int = 0
     waiting: int = 0
     """The customer waits for an answer."""
-    due: Counter[int] = field(default_factory=Counter)
+    due: dict[int, int] = field(default_factory=dict)
     """Tickets by the ten seconds in which they fall due."""
-    waits: Counter[int] = field(default_factory=Counter)
+    waits: dict[int, int] = field(default_factory=dict)
     """Tickets by the instant since when the customer waits."""
     _oldest: list[int] = field(default_factory=list)
 
@@ -117,7 +117,9 @@ class Queue:
             del self.lines[where]
 
 
-def _count(counter: Counter[int], value: int, n: int) -> None:
-    counter[value] += n
-    if not counter[value]:
-        del counter[value]
+def _count(counts: dict[int, int], value: int, n: int) -> None:
+    held = counts.get(value, 0) + n
+    if held:
+        counts[value] = held
+    else:
+        del counts[value]

@@ -86,7 +86,7 @@ class Partition(Protocol):
     """The owner of one partition's tickets. No call is made while another one runs."""
 
     def chunk(self, records: Sequence[Record], now: int) -> Changes:
-        """Applies up to 2,000 records of the input topics, each topic's in the order of offsets; some may come a
+        """Applies up to `max_chunk` records of the input topics, each topic's in the order of offsets; some may come a
         second time."""
 
     def wake_at(self) -> int | None:
@@ -160,4 +160,6 @@ class EngineConfig:
     input_stall: int = MINUTE
     max_skew: int = MINUTE
     settle: int = 10 * SECOND  # how long alarms hold after an error on the way to Kafka: as producers wait to reconnect
-    max_chunk: int = 8000
+    max_chunk: int = (
+        20_000  # records of a portion: several events of a ticket in it cost one write; it takes under a second
+    )

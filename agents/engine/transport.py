@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FETCH_MIN_BYTES = 64 * 1024  # a fetch waits for this much or for FETCH_MAX_WAIT: small chunks cost CPU
 FETCH_MAX_WAIT = 0.150
-HANDED_OUT = 10_000  # records at a time: a whole fetch would keep the heartbeats waiting for seconds
+HANDED_OUT = 40_000  # records at a time: a whole fetch would keep the heartbeats waiting for seconds
 IDLE = 0.05
 
 _RENEWING = (HeartbeatRequest, SyncGroupRequest)
