@@ -64,7 +64,7 @@ class Gate(NamedTuple):
     """The wall clock."""
     grace: int
     max_age: int
-    """A breach older than this is recorded and not announced."""
+    """A breach whose deadline is older than this is recorded and not announced."""
 
 
 class Due(NamedTuple):
@@ -106,7 +106,7 @@ def operations(subject: Subject, message: str, since: int, now: int, *, over: bo
 def next_alarm(ticket: Ticket, policies: Policies, announced_from: int) -> int | None:
     """The earliest instant at which `ring` has something to do, if no event comes before.
 
-    `announced_from`: breaches before it are not announced (the wall clock less the maximum age).
+    `announced_from`: breaches of deadlines before it are not announced (the wall clock less the maximum age).
     """
     earliest = min([at for at, *_ in _pending(ticket, policies, announced_from)], default=None)
     for clock in ticket.state.clocks if ticket.state is not None else ():
@@ -161,8 +161,9 @@ def _pending(
         overdue_at = clock.breached if clock.breached is not None or clock.since is None else clock.deadline
         if overdue_at is None:
             continue
-        if overdue_at >= announced_from and ("breach", clock.target, clock.cycle, "") not in announced:
-            yield overdue_at, ("breach", clock.target, clock.cycle, "", False), clock
+        breach = ("breach", clock.target, clock.cycle, "")
+        if breach not in announced and _deadline(clock, overdue_at) >= announced_from:
+            yield overdue_at, (*breach, False), clock
         if clock.breached is not None:
             continue
         promise = policies.promise(state, clock.start, TARGETS[clock.target])
@@ -170,6 +171,11 @@ def _pending(
             for at, text in _warnings(clock, promise):
                 if at < overdue_at and ("warning", clock.target, clock.cycle, text) not in announced:
                     yield at, ("warning", clock.target, clock.cycle, text, False), clock
+
+
+def _deadline(clock: Clock, overdue_at: int) -> int:
+    """The deadline that was missed: before the instant of the breach where only a change of the ticket missed it."""
+    return overdue_at if clock.deadline is None else min(clock.deadline, overdue_at)
 
 
 def _warnings(clock: Clock, promise: Promise) -> Iterator[tuple[int, str]]:
@@ -216,14 +222,15 @@ def _alert(ticket_id: str, state: State, due: Due, policies: Policies, gate: Gat
         team=state.team,
         channel=state.channel,
         decided_at=format_instant(gate.now),
-        late=not mark.corrected and gate.now > due.at + gate.grace + LATE,
     )
     if clock is not None:
+        missed = _deadline(clock, due.at) if mark.level == "breach" else due.at
+        alert.late = not mark.corrected and gate.now > missed + gate.grace + LATE
         alert.policy = clock.policy
         alert.started_at = format_instant(clock.start)
         alert.limit_seconds = clock.limit / SECOND
         alert.elapsed_seconds = _elapsed(clock, state, policies, gate.up_to) / SECOND
-        deadline = clock.deadline if clock.deadline is not None else clock.breached
+        deadline = clock.deadline if clock.breached is None else _deadline(clock, clock.breached)
         alert.deadline = format_instant(deadline) if deadline is not None else None
     return alert
 

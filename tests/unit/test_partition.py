@@ -205,6 +205,25 @@ def test_a_breach_by_the_event_itself_is_announced_too() -> None:
     assert desk.alerts[0]["late"]  # over a minute after deadline and grace
 
 
+@pytest.mark.parametrize(("before", "announced"), [(2 * HOUR, True), (3 * DAY, False)])
+def test_a_change_that_puts_a_deadline_in_the_past_is_announced_by_the_age_of_that_deadline(
+    before: int, announced: bool
+) -> None:
+    """The ticket becomes urgent long after it was created: what is too old to announce is recorded all the same."""
+    urgent = {"name": "urgent", "when": {"priority": ["urgent"]}, "targets": {"first_response": {"limit": "15m"}}}
+    rest = {"name": "rest", "targets": {"first_response": {"limit": "240h"}}}
+    desk = bench(policies=promises({"version": 1, "policies": [urgent, rest]}).policies)
+    desk.put(created(at=NINE - before, priority="normal"))
+    desk.put(event("ticket_updated", "T", "urgent-now", NINE, priority="urgent"))
+    alerts = desk.go(MINUTE)
+    assert told(alerts) == ([("breach", "raised", "first_response")] if announced else [])
+    for alert in alerts:
+        assert alert["late"]
+        assert alert["deadline"] == format_instant(NINE - before + 15 * MINUTE)
+    [clock] = desk.ledger["T"]["clocks"]
+    assert (clock["verdict"], clock["breached_at"]) == ("breached", format_instant(NINE))
+
+
 @pytest.mark.parametrize(("after", "late"), [(MINUTE, False), (MINUTE + 1, True)])
 def test_late_says_that_it_was_decided_over_a_minute_after_deadline_and_grace(after: int, late: bool) -> None:
     desk = bench()
