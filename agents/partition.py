@@ -15,7 +15,7 @@ from agents.dead_letters import dead_letter
 from agents.engine import Changes, Out
 from streams import alerts, ledger, ticket, windows
 from streams.events import AgentStatusChanged, BadEvent, Reader, TicketEvent, tag_of
-from streams.instants import SECOND, format_duration
+from streams.instants import SECOND, format_duration, to_datetime
 from streams.policies import TARGETS
 from streams.queue import Queue, Standing, standing
 from streams.ticket import Outcome, Ticket
@@ -117,7 +117,7 @@ class TicketPartition:
         works: dict[bytes, _Work] = {}
         outcomes: Counter[tuple[str, Outcome]] = Counter()
         unknown: Counter[str] = Counter()
-        latest = now + self.rules.max_ahead if self.rules.max_ahead else None
+        latest = to_datetime(now + self.rules.max_ahead) if self.rules.max_ahead else None
         for record in records:
             tag, reader = self._readers[record.topic]
             try:
@@ -129,7 +129,7 @@ class TicketPartition:
             if key is None or key != event.key.encode():
                 self._dead_letter(changes, record, "key", _key_reason(key, event), "key")
                 continue
-            if latest is not None and event.at > latest:
+            if latest is not None and event.occurred_at > latest:
                 reason = f"more than {format_duration(self.rules.max_ahead)} ahead of the clock"
                 self._dead_letter(changes, record, "ahead", reason, "occurred_at")
                 continue

@@ -77,13 +77,14 @@ class LedgerCallback(msgspec.Struct, omit_defaults=True, gc=False):
     score: int | None = None
 
 
-class LedgerRecord(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
+class LedgerRecord(msgspec.Struct, omit_defaults=True, gc=False):
     """A record of topic `ticket-ledger`. Of replies, ratings and the like the newest 64."""
 
     ticket_id: str
     created_at: datetime
-    created_by: str = "customer"
     status: str
+    clocks: list[LedgerClock]
+    created_by: str = "customer"
     reason: str | None = None
     done_at: datetime | None = None
     reopenings: int = 0
@@ -95,7 +96,6 @@ class LedgerRecord(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
     category: str | None = None
     kind: str | None = None
     tags: list[str] | None = None
-    clocks: list[LedgerClock]
     totals: dict[str, LedgerTotals] = {}
     reply_count: int = 0
     replies: list[LedgerReply] = []
@@ -107,30 +107,30 @@ class LedgerRecord(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
 
 def record(ticket_id: str, state: State, settled_at: int) -> LedgerRecord:
     """What the ledger says of a ticket, its clocks seen at `settled_at`."""
-    return LedgerRecord(
-        ticket_id=ticket_id,
-        created_at=to_datetime(state.created_at),
-        created_by="agent" if state.by_agent else "customer",
-        status=STATUSES[state.status],
-        reason=state.reason,
-        done_at=_instant(state.done_at),
-        reopenings=state.reopenings,
-        priority=state.priority,
-        channel=state.channel,
-        team=state.team,
-        agent_id=state.agent_id,
-        customer_id=state.customer_id,
-        category=state.category,
-        kind=state.kind,
-        tags=state.tags,
-        clocks=[_clock(clock, state, settled_at) for clock in state.clocks if clock.listed],
-        totals={TARGETS[target]: _totals(totals, state) for target, totals in state.totals.items()},
-        reply_count=state.reply_count,
-        replies=[_reply(reply) for reply in state.replies],
-        ratings=[_rating(rating) for rating in state.ratings],
-        reviews=[_review(review) for review in state.reviews],
-        complaints=[_complaint(complaint) for complaint in state.complaints],
-        callbacks=[_callback(callback) for callback in state.callbacks],
+    return LedgerRecord(  # by position: with names it takes three times as long
+        ticket_id,
+        to_datetime(state.created_at),
+        STATUSES[state.status],
+        [_clock(clock, state, settled_at) for clock in state.clocks if clock.listed],
+        "agent" if state.by_agent else "customer",
+        state.reason,
+        _instant(state.done_at),
+        state.reopenings,
+        state.priority,
+        state.channel,
+        state.team,
+        state.agent_id,
+        state.customer_id,
+        state.category,
+        state.kind,
+        state.tags,
+        {TARGETS[target]: _totals(totals, state) for target, totals in state.totals.items()} if state.totals else {},
+        state.reply_count,
+        list(map(_reply, state.replies)),
+        list(map(_rating, state.ratings)),
+        list(map(_review, state.reviews)),
+        list(map(_complaint, state.complaints)),
+        list(map(_callback, state.callbacks)),
     )
 
 

@@ -45,6 +45,8 @@ class Outcome(Enum):
     ORPHANED = "orphaned"  # kept until the ticket's creation arrives
     ORPHANED_TOO_MANY = "orphaned_too_many"  # nothing was changed
 
+    __hash__ = object.__hash__  # Enum's own hashes the name, in Python, for every event that is counted
+
 
 REJECTED = frozenset({Outcome.TOO_OLD, Outcome.ORPHANED_TOO_MANY})
 
@@ -90,23 +92,23 @@ class Ticket(msgspec.Struct, array_like=True, gc=False):
 
     def apply(self, fact: Fact, policies: Policies) -> Outcome:
         """Add an event; the outcome tells whether and how it changed the ticket."""
-        newest = self.newest
+        newest, key = self.newest, fact.key
         if (
             self.state is not None
             and newest is not None
-            and fact.key > newest
+            and key > newest
             and _encode(fact.id) not in self.history
             and not self._summarised(fact.id)
         ):
             self.count += 1
             self.history = _array(self.count, self.history[_HEADER:] + _encode(fact))
-            self.newest = fact.key
+            self.newest = key
             apply(self.state, fact, policies)
             outcome = Outcome.APPLIED
         elif newest is None and isinstance(fact, Created):
             self.count = 1
             self.history = _array(1, _encode(fact))
-            self.newest = fact.key
+            self.newest = key
             self.state = found(fact, policies)
             outcome = Outcome.APPLIED
         else:
