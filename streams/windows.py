@@ -92,6 +92,10 @@ class Cell(msgspec.Struct, array_like=True, gc=False):
             self.total += n * item.duration
             self.durations.add(item.duration, n)
 
+    def copy(self) -> Cell:
+        """A cell of its own with the same sums."""
+        return Cell(self.count, self.met, self.timed, self.total, Sketch(dict(self.durations.bins)))
+
     def merge(self, other: Cell, sign: int) -> None:
         """Add another cell's sums, or retract them with sign -1."""
         self.count += sign * other.count
@@ -228,6 +232,9 @@ def _add(cells: dict[Key, Cell], key: Key, item: Contribution, n: int) -> None:
 def _merge(into: dict[Key, Cell], cells: dict[Key, Cell], sign: int) -> None:
     for key, cell in cells.items():
         total = into.get(key)
+        if total is None and sign > 0:
+            into[key] = cell.copy()
+            continue
         if total is None:
             total = into[key] = Cell()
         total.merge(cell, sign)
