@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from agents.dead_letters import dead_letter
 from agents.engine import Changes, Out
 from streams import alerts, ledger, ticket, windows
 from streams.events import AgentStatusChanged, BadEvent, Reader, TicketEvent, tag_of
+from streams.facts import Fact
 from streams.instants import SECOND, format_duration, to_datetime
 from streams.policies import TARGETS
 from streams.queue import Queue, Standing, standing
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from agents.dead_letters import Cause
     from agents.engine import Record, Store
     from agents.meters import Meters
-    from streams.facts import Fact
     from streams.policies import Policies
 
 log = logging.getLogger("slawatch.partition")
@@ -74,15 +74,14 @@ class Rules:
     """0: no limit."""
 
 
-@dataclass(slots=True)
-class _Work:
+class _Work(msgspec.Struct):
     """A ticket while a call changes it, and what it contributed before."""
 
     ticket: Ticket
     labels: Labels | None
     counted: list[Contribution]
     standing: Standing | None
-    facts: list[Fact] = field(default_factory=list)
+    facts: list[Fact] = []
     known: bool = True
     """Whether the ticket was there before."""
 

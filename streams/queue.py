@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from streams.clocks import FIRST_RESPONSE, NEXT_RESPONSE
 from streams.facts import ON_HOLD, WAITING
@@ -20,7 +22,7 @@ _SLOT = 10 * SECOND
 _HEAP_SLACK = 64
 
 
-class Standing(NamedTuple):
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """Where a ticket that is not done stands. `waits_since`: of the customer's oldest message without an answer."""
 
     unanswered: bool

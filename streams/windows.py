@@ -64,7 +64,7 @@ Key = tuple[int, str, str, str]
 """Index into MEASURES, then the labels."""
 
 
-class Contribution(NamedTuple):
+class Contribution(msgspec.Struct, frozen=True, gc=False):
     """One thing that a ticket counts for."""
 
     measure: int

@@ -102,7 +102,7 @@ class _Unset(dict[str, str]):
         super().__init__(os.environ)
         self.asked: list[str] = []
 
-    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
+    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]  # narrower than the base
         """The variable, or a stand-in which is a URL and a header's value alike."""
         if name in self or name.endswith("_FILE"):
             return super().get(name, default)

@@ -61,7 +61,7 @@ class ChunkTable(Table):  # type: ignore[misc]  # Faust publishes no types
 
     def persisted_offset(self, tp: TP) -> int | None:
         """Of the store, and for a partition that stays the last acknowledged one: nothing is replayed."""
-        return self.app.engine.persisted(tp.partition)  # type: ignore[no-any-return]
+        return self.app.engine.persisted(tp.partition)  # type: ignore[no-any-return]  # Faust publishes no types
 
     async def need_active_standby_for(self, tp: TP) -> bool:
         """No standby replicas: one did not shorten a fail-over."""

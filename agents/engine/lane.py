@@ -174,11 +174,11 @@ class Lane:
         for topic, group in groupby(outs, key=lambda out: out.topic):
             batch = batches.create_batch()
             for out in group:
-                record = {"timestamp": timestamp, "key": out.key, "value": out.value, "headers": out.headers}
-                if batch.append(**record) is None:
+                key, value, headers = out.key, out.value, out.headers
+                if batch.append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
                     acknowledgements.append(await batches.send_batch(batch, topic, partition=self.number))
                     batch = batches.create_batch()
-                    batch.append(**record)
+                    batch.append(timestamp=timestamp, key=key, value=value, headers=headers)
             acknowledgements.append(await batches.send_batch(batch, topic, partition=self.number))
         return acknowledgements
 

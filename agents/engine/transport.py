@@ -157,7 +157,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
 
     async def committed(self, tps: set[TP]) -> dict[TP, int | None]:
         """Committed offsets of all partitions in one request; Faust asks for one after the other."""
-        return await self.call_thread(self._committed, tps)  # type: ignore[no-any-return]
+        return await self.call_thread(self._committed, tps)  # type: ignore[no-any-return]  # Faust publishes no types
 
     async def _committed(self, tps: set[TP]) -> dict[TP, int | None]:
         keys = {tp: driver.ensure_aiokafka_TP(tp) for tp in tps}
@@ -211,7 +211,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust publishes no typ
     @property
     def host(self) -> Host:
         """The engine."""
-        return self.app.engine  # type: ignore[no-any-return]
+        return self.app.engine  # type: ignore[no-any-return]  # Faust publishes no types
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -366,7 +366,7 @@ class Producer(driver.Producer):  # type: ignore[misc]  # Faust publishes no typ
 
     def _settings_auth(self) -> Mapping[str, Any]:
         connection = self.app.engine.config.connection
-        return connection.aiokafka()  # type: ignore[no-any-return]
+        return connection.aiokafka()  # type: ignore[no-any-return]  # Faust publishes no types
 
     def _settings_extra(self) -> Mapping[str, Any]:
         return {"acks": "all", "enable_idempotence": True}

@@ -36,7 +36,7 @@ class Ended(Exception):
 class Batch(list[dict[str, Any]]):
     """A batch of at most three records."""
 
-    def append(self, **record: Any) -> object:  # type: ignore[override]
+    def append(self, **record: Any) -> object:  # type: ignore[override]  # as aiokafka names it
         if len(self) == 3:
             return None
         super().append(record)
