@@ -57,10 +57,6 @@ class Draw:
         """A log-normal duration, as work and answers take: half under the median, a long tail above it."""
         return _whole(median * math.exp(spread * self._normal()))
 
-    def exponential(self, mean: float) -> float:
-        """An exponential figure: the time to the next of events that know nothing of each other."""
-        return -mean * math.log(1.0 - self.fraction())
-
 
 def _whole(duration: float) -> int:
     return round(duration / _MILLISECOND) * _MILLISECOND

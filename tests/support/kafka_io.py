@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 from topic_records import read_records
 
 from streams.events import TOPIC_OF
-from streams.instants import SECOND, format_instant
+from streams.instants import format_instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -114,8 +114,3 @@ async def unread(bootstrap: str, group: str, topics: Iterable[str], partitions: 
 async def last_of_each(bootstrap: str, topic: str, partitions: int) -> dict[bytes | None, ConsumerRecord]:
     """What compaction leaves of a topic: the last record of each key."""
     return {record.key: record for record in await read_records(bootstrap, [topic], partitions)}
-
-
-def appended_at(record: ConsumerRecord) -> int:
-    """When a record was written, in microseconds since the epoch."""
-    return int(record.timestamp) * (SECOND // 1000)

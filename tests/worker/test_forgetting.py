@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any
 
 from kafka_io import created, event, replied
+from partitions import Input
 
 from agents.engine import Changes, MemoryStore
 from agents.meters import Meters
@@ -20,19 +20,6 @@ from streams.instants import DAY, HOUR, SECOND, parse_instant
 START = parse_instant("2026-03-02T09:00:00Z")
 RETENTION = 30 * DAY
 TOPICS = Topics()
-
-
-@dataclass(frozen=True)
-class Record:
-    """A record of an input topic, as the engine hands it over."""
-
-    topic: str
-    key: bytes
-    value: bytes
-    partition: int = 0
-    offset: int = 0
-    timestamp: int = 0
-    headers: list[tuple[str, bytes]] = field(default_factory=list)
 
 
 class Bench:
@@ -63,7 +50,7 @@ class Bench:
         changes = Changes()
         for one in events:
             topic = TOPIC_OF[one["type"]]
-            record = Record(topic, one["ticket_id"].encode(), json.dumps(one).encode())
+            record = Input(topic, one["ticket_id"].encode(), json.dumps(one).encode())
             changes = self._write(self.partition.chunk([record], now))
         return changes
 

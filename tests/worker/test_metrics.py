@@ -3,7 +3,6 @@
 import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -11,6 +10,7 @@ from zlib import crc32
 import aiohttp
 import msgspec
 import pytest
+from partitions import Input
 from prometheus_client.parser import text_string_to_metric_families
 
 from agents.engine import MemoryStore
@@ -30,19 +30,6 @@ from streams.windows import WINDOWS
 BEGIN = parse_instant("2026-03-02T00:00:00+08:00")
 PARTITIONS = 3
 Event = dict[str, Any]
-
-
-@dataclass
-class Input:
-    """A record as the engine hands it over."""
-
-    topic: str
-    key: bytes
-    value: bytes
-    partition: int = 0
-    offset: int = 0
-    timestamp: int = 0
-    headers: list[tuple[str, bytes]] = field(default_factory=list)
 
 
 class Centre:
