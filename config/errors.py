@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+_ADDRESS = re.compile(r"://(?:\S*@)?([^\s/?#@]*)([/?#]\S+)?")  # the host; what comes after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,11 @@ class ConfigError(Exception):
 
 
 def shown(text: str) -> str:
-    """A user's text as messages quote it: control characters escaped, cut where it is long."""
+    """A user's text as messages quote it: control characters escaped, cut where it is long.
+
+    Of an address its host alone: a password or a token may stand before or after it.
+    """
+    text = _ADDRESS.sub(lambda match: f"://{match[1]}{'/***' if match[2] else ''}", text)
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 

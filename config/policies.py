@@ -71,10 +71,15 @@ def read_policy_file(path: Path) -> PolicyFile:
     return _policy_file(read_file(path))
 
 
+def read_policy_text(content: bytes, name: str) -> PolicyFile:
+    """The same of a text that lies in no file; `name` stands for the file in problems."""
+    return _policy_file(read_text(content, name))
+
+
 def default_policy_file() -> PolicyFile:
     """The shipped defaults with what surrounds them."""
     content = resources.files("config").joinpath("defaults/policies.yaml").read_bytes()
-    return _policy_file(read_text(content, "defaults/policies.yaml"))
+    return read_policy_text(content, "defaults/policies.yaml")
 
 
 def _policy_file(root: Node) -> PolicyFile:

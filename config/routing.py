@@ -126,10 +126,12 @@ def _destination(name: str, node: Node, environ: Mapping[str, str]) -> Destinati
     problems_before = len(node.problems)
     if not re.fullmatch(NAME_PATTERN, name) or not name.isprintable():
         node.bad("not usable as a name (at most 60 characters, none of them a space, ':' or '|')")
+    if not node.is_mapping():
+        node.bad("expected keys and values (kind and url)")  # not quoted: it may be the secret address
+        return None
     kind = node.mapping().get("kind")
     if kind is None:
-        if node.is_mapping():
-            node.bad(f"its kind is missing (write kind: {' or kind: '.join(KINDS)})")
+        node.bad(f"its kind is missing (write kind: {' or kind: '.join(KINDS)})")
         return None
     chosen = KINDS.get(kind.choice(KINDS, "kind of destination") or "")
     if chosen is None:
@@ -161,7 +163,11 @@ class Kind(NamedTuple):
 def _webhook(common: _Common, found: Mapping[str, Node], environ: Mapping[str, str]) -> Destination:
     url = _read_url(found, environ)
     headers = {}
-    for name, node in (found["headers"].mapping() if "headers" in found else {}).items():
+    given = found.get("headers")
+    if given is not None and not given.is_mapping():
+        given.bad("expected keys and values (name: value)")  # not quoted: it may be a secret
+        given = None
+    for name, node in (given.mapping() if given is not None else {}).items():
         if not _HEADER.fullmatch(name):
             node.bad("not a header's name (letters, digits and '-')")
         elif name.lower() in _OURS:

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from config.errors import ConfigError, Problem, near_miss, shown
 from config.secret import read_secret
+from config.tls import client_context
 from streams.instants import DAY, HOUR, MINUTE, SECOND, format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ _LONGEST = 3650 * DAY
 _TOO_LONG = "too long: write 3650d or less"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
 _PORT = re.compile(r"[0-9]{1,5}")
+_OPTIONS = re.compile(r"(db=[0-9]{1,5})?")
 
 
 def split_address(text: str) -> tuple[str, int]:
@@ -78,14 +80,18 @@ def _bootstrap(text: str) -> str:
 def _redis_url(text: str) -> str:
     if not text:
         return text
-    remedy = "write redis://host:6379/0, rediss://... for TLS, or unix:///path"
+    remedy = "write redis://host:6379/0, rediss://... for TLS, or unix:///path; a password's /, ?, # and @ as %XX"
     try:
-        scheme, host = urlsplit(text).scheme, urlsplit(text).hostname
-        usable = urlsplit(text).port != 0 and (scheme == "unix" or (scheme in ("redis", "rediss") and host))
+        parts = urlsplit(text)
+        scheme, host = parts.scheme, parts.hostname
+        usable = parts.port != 0 and (scheme == "unix" or (scheme in ("redis", "rediss") and host))
+        usable = usable and text.startswith(f"{scheme}://")
     except ValueError:
         usable = False
     if not usable:
         raise ValueError(f"not a Redis URL ({remedy})")
+    if not _OPTIONS.fullmatch(parts.query):
+        raise ValueError("takes no option but ?db=N (certificates: SLAWATCH_REDIS_CA_FILE and the two beside it)")
     return text
 
 
@@ -118,6 +124,11 @@ class Settings(BaseSettings):
     redis: Annotated[str, AfterValidator(_redis_url)] = Field(
         default="", description="Redis URL; empty: claims are kept in the process, with one notifier only", repr=False
     )
+    redis_ca_file: Path | None = Field(
+        default=None, description="certificates that Redis' own is checked with (PEM); none: the system's"
+    )
+    redis_cert_file: Path | None = Field(default=None, description="client certificate shown to Redis (PEM)")
+    redis_key_file: Path | None = Field(default=None, description="key of the client certificate (PEM)")
     policies: Path | None = Field(default=None, description="policy file; none: the shipped defaults")
     routing: Path | None = Field(default=None, description="routing file of the notifier: which alert goes where")
     app: Annotated[Name, Field(min_length=1)] = Field(
@@ -290,15 +301,34 @@ def _contradictions(settings: Settings) -> list[Problem]:
             problems.append(_of(variable(name), "missing: SASL_SSL needs a user name and a password"))
         if not sasl and getattr(settings, name) is not None:
             problems.append(_of(variable(name), "would not be used: set SLAWATCH_KAFKA_SECURITY=SASL_SSL"))
-    if (settings.kafka_cert_file is None) != (settings.kafka_key_file is None):
-        missing = "kafka_cert_file" if settings.kafka_cert_file is None else "kafka_key_file"
+    kafka_tls = settings.kafka_security != "PLAINTEXT"
+    problems += _certificates(settings, "kafka", "" if kafka_tls else "set SLAWATCH_KAFKA_SECURITY=SSL or SASL_SSL")
+    redis_tls = urlsplit(settings.redis).scheme == "rediss"
+    problems += _certificates(settings, "redis", "" if redis_tls else "write SLAWATCH_REDIS=rediss://...")
+    return problems
+
+
+def _certificates(settings: Settings, server: str, unused: str) -> list[Problem]:
+    """What is wrong with the files of TLS for a server; `unused`: what to do so that they are used."""
+    names = [f"{server}_{file}_file" for file in ("ca", "cert", "key")]
+    files = ca, certificate, key = [getattr(settings, name) for name in names]
+    problems = []
+    if (certificate is None) != (key is None):
+        missing = names[1] if certificate is None else names[2]
         problems.append(_of(variable(missing), "missing: a client certificate and its key go together"))
-    for name in ("kafka_ca_file", "kafka_cert_file", "kafka_key_file"):
-        file = getattr(settings, name)
-        if file is not None and settings.kafka_security == "PLAINTEXT":
-            problems.append(_of(variable(name), "would not be used: set SLAWATCH_KAFKA_SECURITY=SSL or SASL_SSL"))
+    for name, file in zip(names, files, strict=True):
+        if file is not None and unused:
+            problems.append(_of(variable(name), f"would not be used: {unused}"))
         elif file is not None and not file.is_file():
             problems.append(_of(variable(name), f"there is no file {shown(str(file))}"))
+    if problems:
+        return problems
+    for name, given in ((names[0], (ca, None, None)), (names[1], (None, certificate, key))):
+        try:
+            if any(given):
+                client_context(*given)
+        except ValueError as error:
+            problems.append(_of(variable(name), str(error)))
     return problems
 
 
@@ -312,5 +342,5 @@ def _written(name: str, value: Any) -> str:
     if name in _DURATIONS:
         return format_duration(value)
     if name == "redis":
-        return re.sub(r"(?<=://)[^/@]*@", "***@", value)
+        return re.sub(r"(?<=://)[^/]*@", "***@", value)
     return "***" if isinstance(value, SecretStr) else str(value)

@@ -137,12 +137,16 @@ class Node:
 
 def read_file(path: Path) -> Node:
     """The root of a YAML file; raises ConfigError where it cannot be read or is no single document."""
+    return read_text(read_content(path), str(path))
+
+
+def read_content(path: Path) -> bytes:
+    """What is in a file, cut where it is too long for `read_text`; raises ConfigError where it cannot be read."""
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError([Problem(str(path), None, "", f"cannot be read: {error.strerror}")]) from None
-    return read_text(content, str(path))
 
 
 def read_text(content: bytes, file: str) -> Node:
