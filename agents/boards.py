@@ -7,15 +7,17 @@ import logging
 from typing import TYPE_CHECKING
 
 import msgspec
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from agents.redis import why
 from agents.seen import look
 from streams.instants import SECOND, format_instant
 from streams.windows import MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from redis.asyncio import Redis
 
     from agents.partition import TicketPartition
     from agents.seen import Seen
@@ -75,9 +77,9 @@ def board(seen: Seen, now: int) -> bytes:
 class Boards:
     """Publishes to one Redis. A Redis that is away is said once, and the tables come back with it."""
 
-    def __init__(self, url: str, app: str) -> None:
+    def __init__(self, redis: Redis, app: str) -> None:
         self._app = app
-        self._redis = Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
+        self._redis = redis
         self._away = False
 
     async def publish(self, partitions: Sequence[TicketPartition], now: int) -> None:
@@ -92,7 +94,7 @@ class Boards:
                 await pipeline.execute()
         except (RedisError, OSError) as error:
             if not self._away:
-                log.warning("Redis is away, the live tables are not written: %s", error)
+                log.warning("Redis is away, the live tables are not written: %s", why(error))
             self._away = True
             return
         if self._away:

@@ -28,7 +28,8 @@ class Held(Enum):
     LEFT_BEHIND = auto()  # somebody may have sent it and is gone: the caller holds it now
     ELSEWHERE = auto()  # another sender is at it
     DONE = auto()  # it has its outcome
-    FLUSHED = auto()  # the claims were emptied: fill them from `sla-deliveries` first
+    FLUSHED = auto()  # claims were lost, or never filled: fill them from `sla-deliveries` first
+    UNREADABLE = auto()  # somebody else has written into them: fill them anew, as if they had been lost
 
 
 class Claim(NamedTuple):
@@ -42,7 +43,8 @@ class Claim(NamedTuple):
 class Claims(Protocol):
     """The port. A claim holds for a lease; one whose lease is over was left behind by a sender that died.
 
-    Keys are those of messages; a token names one holder. Every call may raise ClaimsUnavailable.
+    Keys are those of messages; a token names one holder. `sla-deliveries` is the truth, the claims are filled from
+    it: `begin`, then `finish` and `left`, then `filled`. Every call may raise ClaimsUnavailable.
     """
 
     durable: bool
@@ -55,13 +57,22 @@ class Claims(Protocol):
         """Give back what the token holds: as never sent, or (`unknown`) as left behind."""
 
     async def finish(self, states: Iterable[tuple[str, State]]) -> None:
-        """Note outcomes, whoever holds the claims; a state that is no end only leaves an unclaimed message behind."""
+        """Note final states, whoever holds the claims."""
 
-    async def filled(self) -> None:
-        """Every outcome there is has been noted: claims may be given out."""
+    async def left(self, begun: Iterable[tuple[str, str]]) -> None:
+        """These messages were begun by these tokens, with no outcome: where unclaimed, they are left behind.
+
+        The token itself may take its message again as if nothing had been.
+        """
+
+    async def begin(self) -> bool:
+        """Filling begins. False where claims of before may be lost: then all outcomes there are must be noted."""
+
+    async def filled(self) -> bool:
+        """Claims may be given out. False where some were lost since `begin`: then filling must begin again."""
 
     async def ping(self) -> None:
-        """Returns while the claims can be asked."""
+        """Returns while claims can be given out and taken back."""
 
 
 class MemoryClaims:
@@ -101,14 +112,22 @@ class MemoryClaims:
     async def finish(self, states: Iterable[tuple[str, State]]) -> None:
         """See the port."""
         for key, state in states:
-            if state in FINAL:
-                self._set(key, (state, "", 0))
-            elif key not in self._claims:
-                self._set(key, ("pending", "", 0))
+            self._set(key, (state, "", 0))
 
-    async def filled(self) -> None:
+    async def left(self, begun: Iterable[tuple[str, str]]) -> None:
+        """See the port."""
+        for key, token in begun:
+            if key not in self._claims:
+                self._set(key, ("pending", token, 0))
+
+    async def begin(self) -> bool:
+        """See the port."""
+        return self._filled
+
+    async def filled(self) -> bool:
         """See the port."""
         self._filled = True
+        return True
 
     async def ping(self) -> None:
         """See the port."""

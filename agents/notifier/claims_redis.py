@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import RedisError
 
 from agents.notifier.claims import KEPT, Claim, ClaimsUnavailable, Held
-from agents.notifier.message import FINAL
+from agents.redis import why
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,38 +18,107 @@ if TYPE_CHECKING:
     from agents.notifier.message import State
 
 # A claim's value is a final state, or "pending HOLDER UNTIL" (milliseconds since the epoch, 0 when left behind).
-# One script, so that the marker, the claim and the clock are looked at in one moment. A value that cannot be
-# read was not written by us: the message may have been sent, as with one left behind.
-_CLAIM = """
-if redis.call('EXISTS', KEYS[2]) == 0 then return {'FLUSHED', '', 0} end
+#
+# The marker's value is "filling GENERATION COUNT", then "filled GENERATION COUNT". A generation is the instant at
+# which filling from nothing began; the count grows with every claim. So a notifier that has seen a later one than
+# Redis has now knows that Redis went back in time, be it by an old snapshot or a replica that lagged.
+#
+# Each step is one script, so that the marker, the claim and the clock are looked at in one moment.
+_MARKER = """
+local function marker(key)
+  local value = redis.pcall('GET', key)
+  if not value then return 'none', 0, 0 end
+  if type(value) == 'table' then return 'unreadable', 0, 0 end  -- no string: an error came
+  local state, generation, count = string.match(value, '^(fill%a+) (%d+) (%d+)$')
+  if state ~= 'filling' and state ~= 'filled' then return 'unreadable', 0, 0 end
+  return state, tonumber(generation), tonumber(count)
+end
+local function mark(key, state, generation, count)
+  redis.call('SET', key, string.format('%s %.0f %.0f', state, generation, count))
+end
+local function went_back(generation, count, seen_generation, seen_count)
+  if generation ~= tonumber(seen_generation) then return generation < tonumber(seen_generation) end
+  return count < tonumber(seen_count)
+end
+"""
+_CLAIM = (
+    _MARKER
+    + """
+local state, generation, count = marker(KEYS[2])
+if state == 'unreadable' then
+  redis.call('DEL', KEYS[2])
+  return {'UNREADABLE', '', 0, 0, 0}
+end
+if state ~= 'filled' then return {'FLUSHED', '', 0, 0, 0} end
+if went_back(generation, count, ARGV[4], ARGV[5]) then
+  redis.call('DEL', KEYS[2])
+  return {'FLUSHED', '', 0, 0, 0}
+end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local value = redis.call('GET', KEYS[1])
+local value = redis.pcall('GET', KEYS[1])
 local held = 'OURS'
 if value then
-  if value == 'sent' or value == 'failed' or value == 'expired' then return {'DONE', value, 0} end
-  local holder, till = string.match(value, '^pending (%S+) (%d+)$')
+  if value == 'sent' or value == 'failed' or value == 'expired' then return {'DONE', value, 0, generation, count} end
+  local holder, till
+  if type(value) ~= 'table' then holder, till = string.match(value, '^pending (%S+) (%d+)$') end
+  if not holder then
+    redis.call('DEL', KEYS[1], KEYS[2])
+    return {'UNREADABLE', '', 0, 0, 0}
+  end
   if holder ~= ARGV[1] then
-    if holder and tonumber(till) > now then return {'ELSEWHERE', '', tonumber(till) - now} end
+    if tonumber(till) > now then return {'ELSEWHERE', '', tonumber(till) - now, generation, count} end
     held = 'LEFT_BEHIND'
   end
 end
 redis.call('SET', KEYS[1], string.format('pending %s %.0f', ARGV[1], now + ARGV[2]), 'PX', ARGV[3])
-return {held, '', 0}
+mark(KEYS[2], 'filled', generation, count + 1)
+return {held, '', 0, generation, count + 1}
 """
+)
 _RELEASE = """
-local value = redis.call('GET', KEYS[1])
-if not value or string.match(value, '^pending (%S+) ') ~= ARGV[1] then return 0 end
+local value = redis.pcall('GET', KEYS[1])
+if type(value) ~= 'string' or string.match(value, '^pending (%S+) ') ~= ARGV[1] then return 0 end
 if ARGV[2] == '1' then redis.call('SET', KEYS[1], 'pending - 0', 'PX', ARGV[3]) else redis.call('DEL', KEYS[1]) end
 return 1
 """
-_LEFT_BEHIND = "pending - 0"
+_BEGIN = (
+    _MARKER
+    + """
+local state, generation, count = marker(KEYS[1])
+if state == 'filled' and not went_back(generation, count, ARGV[1], ARGV[2]) then
+  mark(KEYS[1], 'filled', generation, count + 1)
+  return {1, generation, count + 1}
+end
+if state ~= 'filling' or went_back(generation, count, ARGV[1], ARGV[2]) then
+  local time = redis.call('TIME')
+  generation, count = time[1] * 1000000 + time[2], 0
+end
+mark(KEYS[1], 'filling', generation, count + 1)
+return {0, generation, count + 1}
+"""
+)
+# What another has filled since a loss is as good: it holds all that was on the topic after that loss.
+_FILLED = (
+    _MARKER
+    + """
+local state, generation, count = marker(KEYS[1])
+local mine = state == 'filling' and generation == tonumber(ARGV[1])
+if not (mine or state == 'filled') or went_back(generation, count, ARGV[1], ARGV[2]) then
+  return {0, generation, count}
+end
+mark(KEYS[1], 'filled', generation, count + 1)
+return {1, generation, count + 1}
+"""
+)
+_LEFT_BEHIND = "pending {} 0"
 _KEPT_MS = KEPT // 1000
 _CHUNK = 1000
+_PROBE_MS = 60_000
 
 
 class RedisClaims:
-    """Claims under `{app}:claim:...`; the key `{app}:claims-filled` is gone when Redis was flushed."""
+    """Claims under `{app}:claim:...`; the key `{app}:claims-filled`, the marker, says whether they are all there."""
 
     durable = True
 
@@ -57,15 +126,21 @@ class RedisClaims:
         self._redis = redis
         self._prefix = f"{app}:claim:"
         self._marker = f"{app}:claims-filled"
+        self._probe = f"{app}:claims-probe"
         self._claim = redis.register_script(_CLAIM)
         self._release = redis.register_script(_RELEASE)
+        self._begin = redis.register_script(_BEGIN)
+        self._filled = redis.register_script(_FILLED)
+        self._seen = (0, 0)  # the latest generation and count of the marker
 
     async def claim(self, key: str, token: str, lease: int) -> Claim:
         """See the port."""
         with _unavailable():
-            held, state, wait = await self._claim(
-                keys=[self._key(key), self._marker], args=[token, max(lease // 1000, 1), _KEPT_MS]
+            held, state, wait, *seen = await self._claim(
+                keys=[self._key(key), self._marker], args=[token, max(lease // 1000, 1), _KEPT_MS, *self._seen]
             )
+        generation, count = seen
+        self._seen = max(self._seen, (generation, count))
         return Claim(Held[_text(held)], state=_text(state), wait=int(wait) * 1000)
 
     async def release(self, key: str, token: str, *, unknown: bool) -> None:
@@ -75,24 +150,39 @@ class RedisClaims:
 
     async def finish(self, states: Iterable[tuple[str, State]]) -> None:
         """See the port."""
-        todo = list(states)
+        await self._set(states, over=True)
+
+    async def left(self, begun: Iterable[tuple[str, str]]) -> None:
+        """See the port."""
+        await self._set(((key, _LEFT_BEHIND.format(token)) for key, token in begun), over=False)
+
+    async def begin(self) -> bool:
+        """See the port."""
+        return await self._mark(self._begin)
+
+    async def filled(self) -> bool:
+        """See the port."""
+        return await self._mark(self._filled)
+
+    async def ping(self) -> None:
+        """See the port. Asks by writing: a Redis that is full, or a replica, answers whoever only reads."""
+        with _unavailable():
+            await self._redis.set(self._probe, "1", px=_PROBE_MS)
+
+    async def _mark(self, script: Any) -> bool:
+        with _unavailable():
+            whole, generation, count = await script(keys=[self._marker], args=self._seen)
+        self._seen = (generation, count)
+        return bool(whole)
+
+    async def _set(self, values: Iterable[tuple[str, str]], *, over: bool) -> None:
+        todo = list(values)
         for start in range(0, len(todo), _CHUNK):
             with _unavailable():
                 pipeline = self._redis.pipeline(transaction=False)
-                for key, state in todo[start : start + _CHUNK]:
-                    final = state in FINAL
-                    pipeline.set(self._key(key), state if final else _LEFT_BEHIND, px=_KEPT_MS, nx=not final)
+                for key, value in todo[start : start + _CHUNK]:
+                    pipeline.set(self._key(key), value, px=_KEPT_MS, nx=not over)
                 await pipeline.execute()
-
-    async def filled(self) -> None:
-        """See the port."""
-        with _unavailable():
-            await self._redis.set(self._marker, "1")
-
-    async def ping(self) -> None:
-        """See the port."""
-        with _unavailable():
-            await self._redis.exists(self._marker)
 
     def _key(self, key: str) -> str:
         return self._prefix + key.replace("|", ":")
@@ -103,7 +193,7 @@ def _unavailable() -> Iterator[None]:
     try:
         yield
     except (RedisError, OSError, TimeoutError) as error:
-        raise ClaimsUnavailable(type(error).__name__) from error
+        raise ClaimsUnavailable(why(error)) from error
 
 
 def _text(value: Any) -> str:

@@ -32,6 +32,8 @@ def decide(claim: Claim, *, unknown: bool, age: int, max_age: int) -> Decision:
     """
     if claim.held is Held.FLUSHED:
         return Decision(Action.REFILL, "claims_flushed")
+    if claim.held is Held.UNREADABLE:
+        return Decision(Action.REFILL, "claims_unreadable")
     if claim.held is Held.DONE:
         return Decision(Action.SKIP, f"already_{claim.state}")
     if claim.held is Held.ELSEWHERE:

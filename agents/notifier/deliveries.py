@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 from aiokafka import AIOKafkaConsumer
@@ -14,7 +15,7 @@ from agents.notifier.claims import KEPT, ClaimsUnavailable
 from agents.notifier.message import FINAL, Delivery
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 
     from aiokafka import AIOKafkaProducer
 
@@ -22,8 +23,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("slawatch.notifier")
 
+T = TypeVar("T")
+
 RETRY = 1.0
 """Seconds between attempts while Kafka or the claims are away."""
+
+NOBODY = "-"
+"""A token that no sender has."""
 
 
 class Log(Protocol):
@@ -33,17 +39,21 @@ class Log(Protocol):
         """Written and acknowledged on return."""
 
     def put(self, delivery: Delivery, done: Callable[[], None]) -> None:
-        """Written soon; `done` is called once the outcome is durable and its claim says so too."""
+        """Written soon, after all that was put before; `done` is called once it is acknowledged."""
 
 
 class DeliveryLog:
-    """Writes outcomes in batches: first the topic, then the claims, then `done`. Waits as long as Kafka is away."""
+    """Writes outcomes in batches to the topic, and notes those that are ends in the claims.
+
+    It waits as long as Kafka is away. Outcomes reach the topic while the claims are away: they are filled from it.
+    """
 
     def __init__(self, topic: str, claims: Claims) -> None:
         self._producer: AIOKafkaProducer  # from `use` on
         self._topic = topic
         self._claims = claims
         self._queue: asyncio.Queue[tuple[Delivery, Callable[[], None]]] = asyncio.Queue()
+        self._unnoted: asyncio.Queue[Delivery] = asyncio.Queue()
 
     def use(self, producer: AIOKafkaProducer) -> None:
         """Write with this one; nothing is written before."""
@@ -51,28 +61,46 @@ class DeliveryLog:
 
     async def ahead(self, delivery: Delivery) -> None:
         """See the port."""
-        await self._write([delivery])
+        acknowledged = asyncio.Event()
+        self.put(delivery, acknowledged.set)
+        await acknowledged.wait()
 
     def put(self, delivery: Delivery, done: Callable[[], None]) -> None:
         """See the port."""
         self._queue.put_nowait((delivery, done))
 
-    async def run(self) -> None:
+    async def write(self) -> None:
         """Write what is put, until cancelled."""
         while True:
-            batch = [await self._queue.get()]
-            while not self._queue.empty():
-                batch.append(self._queue.get_nowait())
-            deliveries = [delivery for delivery, _ in batch]
-            await self._write(deliveries)
-            await self._note(deliveries)
+            batch = await _taken(self._queue)
+            # Of a message that was begun and ended since the last batch, the end is enough.
+            latest = {delivery.key: delivery for delivery, _ in batch}
+            await self._write(list(latest.values()))
+            for delivery in latest.values():
+                if delivery.state in FINAL:
+                    self._unnoted.put_nowait(delivery)
             for _, done in batch:
                 done()
                 self._queue.task_done()
 
+    async def note(self) -> None:
+        """Tell the claims which messages have ended, until cancelled."""
+        while True:
+            batch = await _taken(self._unnoted)
+            while True:
+                try:
+                    await self._claims.finish((delivery.key, delivery.state) for delivery in batch)
+                except ClaimsUnavailable:
+                    await asyncio.sleep(RETRY)
+                else:
+                    break
+            for _ in batch:
+                self._unnoted.task_done()
+
     async def drained(self) -> None:
-        """Everything put so far is durable."""
+        """Everything put so far is durable, and noted."""
         await self._queue.join()
+        await self._unnoted.join()
 
     async def _write(self, deliveries: list[Delivery]) -> None:
         """A record written twice after a failure is the same record: the topic is compacted."""
@@ -89,14 +117,13 @@ class DeliveryLog:
             else:
                 return
 
-    async def _note(self, deliveries: list[Delivery]) -> None:
-        while True:
-            try:
-                await self._claims.finish((d.key, d.state) for d in deliveries if d.state in FINAL)
-            except ClaimsUnavailable:
-                await asyncio.sleep(RETRY)
-            else:
-                return
+
+async def _taken(queue: asyncio.Queue[T]) -> list[T]:
+    """All there is, at least one."""
+    batch = [await queue.get()]
+    while not queue.empty():
+        batch.append(queue.get_nowait())
+    return batch
 
 
 class Refill:
@@ -109,22 +136,30 @@ class Refill:
         self._clock = clock
         self._read: dict[int, int] = {}  # partition -> next offset
 
-    def forget(self) -> None:
-        """The claims were flushed: fill them from the beginning."""
-        self._read.clear()
-
     async def run(self) -> int:
         """Fill; returns how many outcomes were read. Raises ClaimsUnavailable and KafkaError."""
-        count = 0
-        positions = dict(self._read)
-        async for deliveries in self._new(positions):
-            count += len(deliveries)
-            await self._claims.finish((d.key, d.state) for d in deliveries)
-        await self._claims.filled()
-        self._read = positions
-        return count
+        total = 0
+        while True:
+            if not await self._claims.begin():
+                self._read.clear()
+            positions = dict(self._read)
+            begun: dict[str, str] = {}  # the messages whose last word is no end, and who holds them
+            async with contextlib.aclosing(self._new(positions)) as batches:
+                async for deliveries in batches:
+                    total += len(deliveries)
+                    for delivery in deliveries:
+                        begun.pop(delivery.key, None)
+                        if delivery.state in ("sending", "ambiguous"):
+                            begun[delivery.key] = delivery.holder or NOBODY
+                    await self._claims.finish((d.key, d.state) for d in deliveries if d.state in FINAL)
+            await self._claims.left(begun.items())
+            if await self._claims.filled():
+                self._read = positions
+                return total
+            self._read.clear()
+            log.warning("claims were lost while they were filled from %s: once more", self._topic)
 
-    async def _new(self, positions: dict[int, int]) -> AsyncIterator[list[Delivery]]:
+    async def _new(self, positions: dict[int, int]) -> AsyncGenerator[list[Delivery], None]:
         """What was written since `positions`, which move on, up to the end at the time of the call."""
         consumer = AIOKafkaConsumer(self._topic, **self._kafka, group_id=None, enable_auto_commit=False)
         await consumer.start()

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
+import ssl
+from base64 import b64encode
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import msgspec
 
+from agents.notifier.names import Names
 from streams.instants import SECOND, from_datetime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from agents.notifier.message import Message
@@ -22,6 +28,9 @@ LONGEST_RETRY_AFTER = 3600 * SECOND
 """A server that asks for more patience than this (microseconds) is asked again after it."""
 
 _READ_AT_MOST = 2048
+_SHOWN = 200  # characters of it
+_SEPARATORS = re.compile(r"[/?&=;:,\s]+")
+_SHORTEST_SECRET = 6
 
 
 class Outcome(Enum):
@@ -48,14 +57,15 @@ class Sender(Protocol):
         """Try once. `repeat`: it may have arrived before, and must say so."""
 
 
-def open_session() -> aiohttp.ClientSession:
+def open_session(lookup: Callable[..., Any] = socket.getaddrinfo) -> aiohttp.ClientSession:
     """The session all senders share.
 
     A connection serves one request: a kept one that the server closes at the wrong moment would look like a send
-    whose result nobody can know. Cookies of one destination are not for another.
+    whose result nobody can know. Cookies of one destination are not for another. `lookup` finds addresses as
+    socket.getaddrinfo does.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(force_close=True, limit=0),
+        connector=aiohttp.TCPConnector(force_close=True, limit=0, resolver=Names(lookup)),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": "slawatch"},
     )
@@ -89,7 +99,7 @@ async def post(
             said = await _said(response)
             if response.status == 200 and said == answer:
                 return Result(Outcome.SENT)
-            return _judged(response, said, clock)
+            return _judged(response, without(secrets(url, headers or {}), said), clock)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         return Result(Outcome.FAILED, _why(error))
     except aiohttp.InvalidURL:
@@ -111,6 +121,26 @@ async def _said(response: aiohttp.ClientResponse) -> str:
         if response.status == 200:
             raise
         return ""
+
+
+def secrets(url: str, headers: Mapping[str, str]) -> list[str]:
+    """What of a request may be secret, longest first: each part of its address but the host, and of its headers."""
+    address = urlsplit(url)
+    user, password = unquote(address.username or ""), unquote(address.password or "")
+    basic = b64encode(f"{user}:{password}".encode()).decode()  # so they are sent
+    texts = [user, password, basic, address.path, address.query, *headers.values()]
+    texts += [unquote(text) for text in texts]
+    parts = {part for text in texts for part in (text, *_SEPARATORS.split(text)) if len(part) >= _SHORTEST_SECRET}
+    return sorted(parts, key=len, reverse=True)
+
+
+def without(hidden: Sequence[str], said: str) -> str:
+    """What a server said, without these parts: some repeat the request, and what they say is logged and kept."""
+    if hidden and len(said) > _SHOWN:
+        said = said[: -len(hidden[0])]  # the reading may have ended within one
+    for part in hidden:
+        said = re.sub(re.escape(part), "***", said, flags=re.IGNORECASE)
+    return said
 
 
 def _judged(response: aiohttp.ClientResponse, said: str, clock: Callable[[], int]) -> Result:
@@ -146,10 +176,17 @@ def _why(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     cause = error.__cause__ if isinstance(error, aiohttp.ClientConnectorError) else None
-    if isinstance(cause, OSError) and cause.errno:
-        return os.strerror(cause.errno)
+    match cause:
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is not accepted: {cause.verify_message}"
+        case ssl.SSLError():
+            return f"no TLS: {(cause.reason or 'broken off').replace('_', ' ').lower()}"
+        case socket.gaierror():
+            return "its name leads to no address"
+        case OSError(errno=int(number)) if number:
+            return os.strerror(number)
     return type(error).__name__
 
 
 def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text[:200])
+    return "".join(char if char.isprintable() else " " for char in text[:_SHOWN])

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from agents.notifier.backoff import Backoff, Pace
@@ -33,15 +34,19 @@ LIMIT = 1000
 CLAIMS_RETRY = 1.0
 """Seconds between attempts while the claims are away."""
 
+UNRECORDED = 5
+"""Messages of a lane that may have ended without being on record: what a killed notifier leaves to be repeated."""
+
 LEASE_MARGIN = 5 * SECOND
-"""By how many microseconds a claim outlasts the longest attempt."""
+"""By how many microseconds a claim outlasts the longest attempt: one begun later than that would end without it."""
 
 
 class Lane:
     """Sends to one destination, one message at a time, so that a ticket's messages keep their order.
 
-    `timeout` is the longest an attempt takes, `max_age` the age since the decision after which a message is given
-    up (both microseconds); `refill` fills flushed claims and returns when they are.
+    `timeout` is the longest an attempt takes, `margin` by how much a claim outlasts it, `max_age` the age since the
+    decision after which a message is given up (all microseconds); `refill` fills lost claims and returns when they
+    are whole.
     """
 
     def __init__(
@@ -53,9 +58,10 @@ class Lane:
         outcomes: Log,
         metrics: NotifierMetrics,
         clock: Callable[[], int],
-        refill: Callable[[], Awaitable[None]],
+        refill: Callable[[], Awaitable[object]],
         max_age: int,
         timeout: int,
+        margin: int = LEASE_MARGIN,
         pace: Pace | None = None,
         backoff: Backoff | None = None,
         limit: int = LIMIT,
@@ -69,7 +75,8 @@ class Lane:
         self._clock = clock
         self._refill = refill
         self._max_age = max_age
-        self._lease = timeout + LEASE_MARGIN
+        self._margin = margin
+        self._lease = timeout + margin
         self._pace = pace or Pace(None)
         self._backoff = backoff or Backoff()
         self.limit = limit
@@ -77,7 +84,7 @@ class Lane:
         self._queue: list[Job] = []
         self._recording = 0
         self._failures = 0  # in a row, whichever messages they were
-        self._resume = 0.0  # no attempt before this, by the event loop's clock
+        self._resume = 0.0  # no attempt before this, by the monotonic clock
         self._wake = asyncio.Event()
         self.waits_for_claims = False
         self._stopping = False
@@ -108,11 +115,12 @@ class Lane:
 
     async def run(self) -> None:
         """Deliver until stopped."""
-        loop = asyncio.get_running_loop()
         while not self._stopping:
-            now = loop.time()
+            now = monotonic()
             wait = max(self._resume - now, self._pace.wait(now))
             job, due = (None, wait) if wait > 0 else self._next(now)
+            if self._recording >= UNRECORDED:
+                job, due = None, None
             if job is None:
                 self._wake.clear()
                 with contextlib.suppress(TimeoutError):
@@ -120,9 +128,9 @@ class Lane:
                 continue
             job.partition.taken_in_hand()
             try:
-                await self._deliver(job, loop.time)
+                await self._deliver(job)
             except ClaimsUnavailable:
-                self._resume = loop.time() + CLAIMS_RETRY
+                self._resume = monotonic() + CLAIMS_RETRY
             finally:
                 job.partition.out_of_hand()
 
@@ -140,8 +148,9 @@ class Lane:
             due = job.due - now if due is None else min(due, job.due - now)
         return None, due
 
-    async def _deliver(self, job: Job, time: Callable[[], float]) -> None:
+    async def _deliver(self, job: Job) -> None:
         """One turn of one message. Raises ClaimsUnavailable."""
+        asked = monotonic()
         claim = await self._claim(job)
         alert = job.message.alert
         decision = decide(claim, unknown=job.unknown, age=self._clock() - alert.decided_at, max_age=self._max_age)
@@ -154,12 +163,13 @@ class Lane:
             self._remove(job)
             job.done()
         elif decision.action is Action.WAIT:
-            job.due = time() + claim.wait / SECOND
+            job.due = monotonic() + claim.wait / SECOND
         elif decision.action is Action.EXPIRE:
             self._metrics.expired.labels(self.name).inc()
             self._record(job, "ambiguous" if job.unknown else "expired", decision.reason)
         else:
-            await self._attempt(job, time, repeat=decision.action is Action.REPEAT)
+            latest = asked + self._margin / SECOND
+            await self._attempt(job, latest, repeat=decision.action is Action.REPEAT)
 
     async def _claim(self, job: Job) -> Claim:
         try:
@@ -170,17 +180,27 @@ class Lane:
             self.waits_for_claims = True
             raise
         self.waits_for_claims = False
+        if claim.held in (Held.ELSEWHERE, Held.DONE):
+            self._metrics.refused.labels(self.name).inc()
+        elif claim.held is Held.UNREADABLE:
+            log.error("somebody else has written into the claims (at %s): they are filled anew", job.message.key)
+            self._metrics.unreadable.labels(self.name).inc()
         return claim
 
-    async def _attempt(self, job: Job, time: Callable[[], float], *, repeat: bool) -> None:
-        job.repeated = job.repeated or repeat
+    async def _attempt(self, job: Job, latest: float, *, repeat: bool) -> None:
+        """Send, unless it is later than `latest`: this process may have stood still, and another may be at it."""
+        # Whoever has neither us nor our claims to ask is told that it may soon have arrived. Claims that die with
+        # this process leave nothing else, so the log comes first there.
+        sending = self._delivery(job, "sending", repeat=repeat)
         if not self._claims.durable:
-            # Claims that die with the process cannot tell the next one that a message was under way.
-            await self._outcomes.ahead(self._delivery(job, "sending"))
-        if not job.partition.live:  # lost while it was claimed: another notifier's turn
-            await self._give_back(job)
+            await self._outcomes.ahead(sending)
+        if not job.partition.live or monotonic() > latest:
+            await self._release(job)
             return
-        self._pace.sent(time())
+        if self._claims.durable:
+            self._outcomes.put(sending, _nothing)
+        job.repeated = job.repeated or repeat
+        self._pace.sent(monotonic())
         job.attempts += 1
         if repeat:
             self._metrics.repeated.labels(self.name).inc()
@@ -194,7 +214,7 @@ class Lane:
             log.error("%s refused %s for good: %s", self.name, job.message.key, result.error)
             self._record(job, "failed", result.error)
         else:
-            await self._put_off(job, result, time)
+            await self._put_off(job, result)
 
     def _sent(self, job: Job) -> None:
         alert = job.message.alert
@@ -203,25 +223,24 @@ class Lane:
             self._metrics.latency.labels(self.name).observe((self._clock() - alert.deadline) / SECOND)
         self._record(job, "sent", None)
 
-    async def _put_off(self, job: Job, result: Result, time: Callable[[], float]) -> None:
+    async def _put_off(self, job: Job, result: Result) -> None:
         """The destination did not take it, or nobody knows: everything of this lane waits a while."""
         self._failures += 1
         unknown = result.outcome is Outcome.UNKNOWN
         delay = self._backoff.delay(self._failures, unknown=unknown, rng=self._rng)
         if result.retry_after is not None:
             delay = result.retry_after / SECOND
-        self._resume = time() + delay
+        self._resume = monotonic() + delay
         if job.attempts >= self._backoff.patience:
-            job.due = time() + self._backoff.aside
+            job.due = monotonic() + self._backoff.aside
         counter = self._metrics.ambiguous if unknown else self._metrics.retried
         counter.labels(self.name).inc()
         log.warning("%s did not take %s: %s; next in %.1f s", self.name, job.message.key, result.error, delay)
-        if unknown and not job.unknown:
-            job.unknown = True
-            self._outcomes.put(self._delivery(job, "ambiguous", result.error), _nothing)
-        await self._give_back(job)
+        job.unknown = job.unknown or unknown
+        await self._outcomes.ahead(self._delivery(job, "ambiguous" if job.unknown else "put_off", result.error))
+        await self._release(job)
 
-    async def _give_back(self, job: Job) -> None:
+    async def _release(self, job: Job) -> None:
         with contextlib.suppress(ClaimsUnavailable):  # our token still holds it; for others its lease runs out
             await self._claims.release(job.message.key, job.token, unknown=job.unknown)
 
@@ -233,6 +252,7 @@ class Lane:
 
         def recorded() -> None:
             self._recording -= 1
+            self._wake.set()
             job.partition.out_of_hand()
             job.done()
 
@@ -243,7 +263,7 @@ class Lane:
         if job in self._queue:
             self._queue.remove(job)
 
-    def _delivery(self, job: Job, state: State, error: str | None = None) -> Delivery:
+    def _delivery(self, job: Job, state: State, error: str | None = None, *, repeat: bool = False) -> Delivery:
         alert = job.message.alert
         return Delivery(
             alert_id=alert.alert_id,
@@ -252,8 +272,9 @@ class Lane:
             state=state,
             at=format_instant(self._clock()),
             attempts=job.attempts,
-            repeat=job.repeated,
+            repeat=job.repeated or repeat,
             error=error,
+            holder=job.token if state == "sending" else None,
         )
 
 

@@ -12,8 +12,10 @@ from streams.instants import parse_instant
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-State = Literal["sending", "sent", "failed", "ambiguous", "expired"]
-"""What came of a message. `sending` and a later attempt's `ambiguous` are no ends: it may have arrived, or not."""
+State = Literal["sending", "put_off", "sent", "failed", "ambiguous", "expired"]
+"""What came of a message. No ends are `sending` and `ambiguous`, where it may have arrived or not, and `put_off`,
+where it has not.
+"""
 
 FINAL: frozenset[State] = frozenset({"sent", "failed", "expired"})
 """The states after which a message is never sent again."""
@@ -89,6 +91,7 @@ class Delivery(msgspec.Struct, frozen=True):
     attempts: int
     repeat: bool
     error: str | None = None
+    holder: str | None = None  # of a message that is being sent: the token that claimed it
 
     @property
     def key(self) -> str:

@@ -19,6 +19,7 @@ class NotifierMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._counters: list[Counter] = []  # of one destination each
         self.sent = self._counter("sent", "Messages that a destination took.")
         self.repeated = self._counter(
             "repeated", "Messages sent again, marked so, because nobody could know whether they had arrived."
@@ -27,6 +28,18 @@ class NotifierMetrics:
         self.retried = self._counter("retried", "Attempts that a destination did not take and that were put off.")
         self.ambiguous = self._counter("ambiguous", "Attempts whose result nobody can know.")
         self.expired = self._counter("expired", "Messages given up because they had become too old.")
+        self.refused = self._counter(
+            "claims_refused", "Claims refused: another notifier is at the message, or it has its outcome already."
+        )
+        self.unreadable = self._counter(
+            "claims_unreadable", "Claims that somebody else had written over; all were then filled anew."
+        )
+        self.routing_right = Gauge(
+            "sla_notifier_routing_last_reload_successful",
+            "0 while the routing file that was loaded again last is refused and the one before stays in force.",
+            registry=self.registry,
+        )
+        self.routing_right.set(1)
         self.decisions = Counter(
             "sla_notifier_decisions",
             "What was decided about a message when its turn came, and why.",
@@ -45,10 +58,15 @@ class NotifierMetrics:
         )
         self.claims_up = Gauge(
             "sla_notifier_redis_up",
-            "1 while the claims in Redis can be asked (claims in memory always can), else 0.",
+            "1 while Redis answers and takes claims (memory always does), else 0.",
             registry=self.registry,
         )
         self.kafka_up = Gauge("sla_notifier_kafka_up", "1 while Kafka answers, else 0.", registry=self.registry)
+        self.skew = Gauge(
+            "sla_notifier_clock_skew_seconds",
+            "Kafka's clock less this notifier's; Kafka's is gone by.",
+            registry=self.registry,
+        )
         self.queue = self._gauge("queue_length", "Messages that wait for a destination or for their record.")
         self.behind = self._gauge("behind", "1 while a destination's messages wait in Kafka, for its queue is full.")
         self.latency = Histogram(
@@ -63,7 +81,7 @@ class NotifierMetrics:
         """Show a destination from the first scrape on, its gauges read at each."""
         self.queue.labels(destination).set_function(queue)
         self.behind.labels(destination).set_function(behind)
-        for counter in (self.sent, self.repeated, self.failed, self.retried, self.ambiguous, self.expired):
+        for counter in self._counters:
             counter.labels(destination)
 
     def decided(self, destination: str, decision: Decision) -> None:
@@ -71,7 +89,8 @@ class NotifierMetrics:
         self.decisions.labels(destination, decision.action.value, decision.reason).inc()
 
     def _counter(self, name: str, meaning: str) -> Counter:
-        return Counter(f"sla_notifier_{name}", meaning, ["destination"], registry=self.registry)
+        self._counters.append(Counter(f"sla_notifier_{name}", meaning, ["destination"], registry=self.registry))
+        return self._counters[-1]
 
     def _gauge(self, name: str, meaning: str) -> Gauge:
         return Gauge(f"sla_notifier_{name}", meaning, ["destination"], registry=self.registry)

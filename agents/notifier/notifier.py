@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
+import os
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 
-from agents.engine.connection import reach
+from agents.engine.clock import MAX_SKEW, Clock, askers
+from agents.engine.connection import be_patient, reach
 from agents.notifier.claims import ClaimsUnavailable
 from agents.notifier.deliveries import DeliveryLog, Refill
 from agents.notifier.intake import Intake
@@ -23,7 +26,7 @@ from agents.notifier.progress import Partition
 from streams.instants import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from agents.engine.connection import Connection
     from agents.notifier.backoff import Backoff, Pace
@@ -36,8 +39,11 @@ log = logging.getLogger("slawatch.notifier")
 
 # Seconds.
 COMMIT_EVERY = 1.0
-PROBE_EVERY = 5.0
+PROBE_EVERY = 2.0
+PROBE_PATIENCE = 5.0
 CATCH_UP_EVERY = 0.2
+TIME_EVERY = 60.0
+LEAVE_WITHIN = 10.0
 RETRY = 1.0
 
 
@@ -55,7 +61,8 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
     """Runs from `run` to `stop`.
 
     `group` is the consumer group; `max_age` the age (microseconds since its decision) at which an alert is given
-    up; `clock` gives microseconds since the epoch.
+    up; `clock` gives microseconds since the epoch, and is gone by where no broker tells its time; `fit` raises Refused
+    where Kafka is not as it must be.
     """
 
     def __init__(
@@ -72,18 +79,23 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
         session_timeout: int = 10 * SECOND,
         backoff: Backoff | None = None,
         lane_limit: int = LIMIT,
+        fit: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.metrics = NotifierMetrics()
         self._connection = connection
         self._topics = topics
         self._claims = claims
+        # An alert's age, and what of the deliveries is still of use, are no matter of the clock of one host.
+        self._clock = Clock(clock, MAX_SKEW)
         self._session_timeout = session_timeout
         self._patience = max((endpoint.timeout for endpoint in endpoints), default=0) / SECOND + RETRY
         self._group = group
+        self._fit = fit
         self._clients: list[AIOKafkaConsumer | AIOKafkaProducer] = []  # started ones, to be stopped
-        self._consumer: AIOKafkaConsumer  # from `_start` on
+        self._consumer: AIOKafkaConsumer  # from `_start` on, as is the producer
+        self._producer: AIOKafkaProducer
         self._outcomes = DeliveryLog(topics.deliveries, claims)
-        self._refill = Refill(connection.aiokafka(), topics.deliveries, claims, clock)
+        self._refill = Refill(connection.aiokafka(), topics.deliveries, claims, self._clock)
         self._filling = asyncio.Lock()
         self._fills = 0
         self._unfilled = True
@@ -94,7 +106,7 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
                 claims=claims,
                 outcomes=self._outcomes,
                 metrics=self.metrics,
-                clock=clock,
+                clock=self._clock,
                 refill=self._refill_flushed,
                 max_age=max_age,
                 timeout=endpoint.timeout,
@@ -135,14 +147,12 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
                 return
             await starting
             lanes = [asyncio.create_task(lane.run()) for lane in self._intake.lanes.values()]
-            parts = (self._read(), self._catch_up(), self._probe(), self._commit_often(), self._outcomes.run())
-            loops = [asyncio.create_task(part) for part in parts]
+            parts = (self._read(), self._catch_up(), self._probe(), self._commit_often(), self._keep_time())
+            loops = [asyncio.create_task(part) for part in (*parts, self._outcomes.write(), self._outcomes.note())]
             await asyncio.wait([stopping, *lanes, *loops], return_when=asyncio.FIRST_COMPLETED)
             await self._finish(loops[0], lanes)
         finally:
-            for task in (stopping, starting, *lanes, *loops):
-                task.cancel()
-            await asyncio.gather(stopping, starting, return_exceptions=True)
+            await _ended(stopping, starting, *lanes, *loops)
             ended = await asyncio.gather(*lanes, *loops, return_exceptions=True)
             await self._leave()
         for error in ended:
@@ -152,12 +162,16 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
     async def _start(self) -> None:
         """Waits for Kafka as long as it takes."""
         await reach(self._connection)
-        await self._topics.refuse_missing(self._connection, [self._topics.alerts, self._topics.deliveries])
+        if self._fit is not None:
+            await self._fit()
         kafka = self._connection.aiokafka()
         producer = AIOKafkaProducer(**kafka, acks="all")
         self._clients.append(producer)
         await producer.start()
+        be_patient(producer)
         self._outcomes.use(producer)
+        self._producer = producer
+        await self._learn_the_time()
         timeout = self._session_timeout // 1000
         self._consumer = AIOKafkaConsumer(
             **kafka,
@@ -184,8 +198,8 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
 
     async def _leave(self) -> None:
         for client in self._clients:
-            with contextlib.suppress(KafkaError):
-                await client.stop()
+            with contextlib.suppress(KafkaError, TimeoutError):
+                await asyncio.wait_for(client.stop(), LEAVE_WITHIN)
 
     # Reading
 
@@ -251,13 +265,16 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
             if flushed_after is not None:
                 if flushed_after != self._fills:
                     return
-                log.warning("the claims were empty: filling them from %s", self._topics.deliveries)
-                self._refill.forget()
+                log.warning("claims were lost: filling them from %s", self._topics.deliveries)
+            told = ""
             while True:
                 try:
                     count = await self._refill.run()
                 except (ClaimsUnavailable, KafkaError) as error:
-                    log.warning("alerts wait: the claims cannot be filled (%s)", type(error).__name__)
+                    why = str(error) if isinstance(error, ClaimsUnavailable) else type(error).__name__
+                    if why != told:
+                        log.warning("alerts wait: the claims cannot be filled (%s)", why)
+                    told = why
                     await asyncio.sleep(RETRY)
                 else:
                     break
@@ -306,6 +323,38 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
             else:
                 self._intake.caught_up(partition, lane, await consumer.position(tp))
 
+    # Time
+
+    async def _keep_time(self) -> None:
+        while True:
+            await asyncio.sleep(TIME_EVERY)
+            await self._learn_the_time()
+
+    async def _learn_the_time(self) -> None:
+        """Go by Kafka's time; waits until it is told."""
+        while True:
+            try:
+                async with asyncio.timeout(PROBE_PATIENCE):
+                    await self._compare_clocks()
+            except (KafkaError, TimeoutError) as error:
+                log.warning("Kafka does not tell its time: %r", error)
+                await asyncio.sleep(RETRY)
+            else:
+                break
+
+    async def _compare_clocks(self) -> None:
+
+        def sign() -> bytes:
+            return json.dumps({"notifier": os.getpid(), "at": self._clock()}).encode()
+
+        agreed = self._clock.agrees
+        await self._clock.compare(await askers(self._producer, self._topics.heartbeats, sign))
+        self.metrics.skew.set(self._clock.skew / SECOND)
+        if not self._clock.agrees:
+            log.error("the clock of this host is %+.0f s off Kafka's, which is gone by", -self._clock.skew / SECOND)
+        elif not agreed:
+            log.info("the clocks of Kafka and this host agree")
+
     # Health
 
     async def _probe(self) -> None:
@@ -314,7 +363,7 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
             problems = {}
             try:
                 first = TopicPartition(self._topics.alerts, 0)
-                await asyncio.wait_for(self._consumer.end_offsets([first]), PROBE_EVERY)
+                await asyncio.wait_for(self._consumer.end_offsets([first]), PROBE_PATIENCE)
             except (KafkaError, TimeoutError) as error:
                 problems["kafka"] = f"does not answer ({type(error).__name__})"
             try:
@@ -325,3 +374,12 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
             self.metrics.kafka_up.set("kafka" not in problems)
             self.metrics.claims_up.set("claims" not in problems)
             await asyncio.sleep(PROBE_EVERY if not problems else RETRY)
+
+
+async def _ended(*tasks: asyncio.Task[Any]) -> None:
+    """Cancels them until all have ended: Python 3.11's wait_for and the Redis client may swallow a cancellation."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=RETRY)

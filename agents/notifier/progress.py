@@ -73,7 +73,7 @@ class Job:
     attempts: int = 0
     unknown: bool = False  # an attempt of ours may have arrived
     repeated: bool = False  # some attempt was marked so
-    due: float = 0.0  # not before this, by the event loop's clock
+    due: float = 0.0  # not before this, by the monotonic clock
 
     def done(self) -> None:
         """It has its outcome."""
