@@ -10,9 +10,9 @@ PIP := PYTHONWARNINGS=ignore PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT
 	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet
 
 # Debian's packages by the program that each brings.
-PROGRAMS := redis-server:redis-server promtool:prometheus
+PROGRAMS := redis-server:redis-server promtool:prometheus faketime:faketime
 
-.PHONY: help install services test check format docs demo clean
+.PHONY: help install services test faults check format docs demo clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -21,6 +21,10 @@ install: .venv/.tools services  ## The virtual environment .venv, and the server
 
 test: install  ## All tests (ARGS="-k calendar tests/unit" for some); what cannot run says why
 	$(BIN)/pytest --durations=15 $(ARGS)
+
+faults: install  ## The fault tests at full length, an hour or more, and docs/reliability.md's table from their figures
+	SLAWATCH_FAULTS=full $(BIN)/pytest --timeout=5400 tests/faults $(ARGS)
+	$(BIN)/python tests/support/reliability_table.py
 
 check: .venv/.tools  ## Lint, format, types, layers
 	$(BIN)/ruff check .

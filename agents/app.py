@@ -12,38 +12,33 @@ from aiohttp import web
 
 from agents.boards import Boards
 from agents.engine import Engine, EngineConfig, wall_clock
-from agents.gauges import TicketGauges
+from agents.gauges import EngineGauges, TicketGauges
 from agents.meters import Meters
 from agents.observer import WorkerObserver
 from agents.partition import Rules, TicketPartition
+from agents.policy_source import PolicySource, policies_of
+from agents.policy_topic import PolicyTopic
+from agents.redis import client
 from agents.web import serving
-from config.errors import ConfigError
-from config.policies import default_policies, load_policies
 from config.settings import split_address
 from streams.events import TOPIC_OF, TYPES, tag_of
 from streams.explain import explain
 from streams.instants import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
     from agents.engine import Connection, Store
     from agents.topics import Topics
     from config.settings import Settings
     from streams.alerts import Alert
-    from streams.policies import Policies
 
 log = logging.getLogger("slawatch.worker")
 
 PUBLISH_EVERY = 1.0
 WATCH_EVERY = 2.0
 """Seconds between boards, and between looks at the policy file."""
-
-
-def policies_of(path: Path | None) -> Policies:
-    """The promises of a file, or the shipped ones. Raises ConfigError."""
-    return default_policies() if path is None else load_policies(path)
 
 
 class Worker:
@@ -70,7 +65,9 @@ class Worker:
             max_age=settings.alert_max_age,
             max_ahead=settings.max_ahead,
         )
-        self.observer = WorkerObserver(self.meters, self._tell, clock)
+        topic = PolicyTopic(connection, topics.policies)
+        self.policies = PolicySource(settings.policies, topic, self.rules, self.meters, clock)
+        self.observer = WorkerObserver(self.meters, self._tell, self.now)
         self.engine = Engine(
             EngineConfig(
                 connection=connection,
@@ -78,6 +75,7 @@ class Worker:
                 inputs=topics.inputs,
                 changelog=topics.changelog,
                 heartbeats=topics.heartbeats,
+                alerts=topics.alerts,
                 partitions=settings.partitions,
                 data_dir=data_dir,
                 session_timeout=settings.session_timeout,
@@ -87,39 +85,63 @@ class Worker:
             self._own,
             self.observer,
             clock,
+            self.policies.caught_up,
         )
-        self._clock = clock
         self._started = False
-        self.gauges = TicketGauges(self.partitions, self.rules, clock)
+        self.gauges = TicketGauges(self.partitions, self.rules, self.now)
+        self.meters.registry.register(EngineGauges(self.engine))
+
+    def now(self) -> int:
+        """Microseconds since the epoch, by the clock that the engine holds to be right."""
+        return self.engine.clock()
 
     def partitions(self) -> Iterator[TicketPartition]:
         """The partitions held and live."""
         for number in sorted(self.engine.live):
             yield self.engine.owner(number)
 
-    async def run(self, stop: asyncio.Event, started: Callable[[int], None] = lambda _: None) -> None:
-        """Work until told to stop, then give up the partitions in order. `started` is told the port of `/metrics`.
+    async def run(
+        self,
+        stop: asyncio.Event,
+        started: Callable[[int], None] = lambda _: None,
+        before: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Work until told to stop, then give up the partitions in order.
+
+        `before` is awaited before the group is joined, with the pages served already; `started` is told the port of
+        `/metrics`.
 
         Raises Refused where the topics or the local state are not as they must be, OSError where the port is taken.
         """
         host, port = split_address(self.settings.metrics_listen)
         explaining = [web.get("/tickets/{ticket_id}", self._explain)]
         async with serving(host, port, self.meters.registry, self.problems, explaining, self.gauges.collected) as bound:
-            await self.engine.start()
-            self._started = True
-            started(bound)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._publish(stop))
-                group.create_task(self._watch(stop))
-            await self.engine.stop()
+            if before is not None:
+                await before()
+            async with self.policies.following():
+                await self.engine.start()
+                self._started = True
+                started(bound)
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._publish(stop))
+                    group.create_task(self._watch(stop))
+                await self.engine.stop()
+
+    def reload(self) -> None:
+        """Load the policy file again, changed or not; a wrong one leaves the old policies in force."""
+        self.engine.run(self.policies.reload())
 
     def problems(self) -> dict[str, str]:
         """Why it is not ready."""
         found = {}
         if not self._started or not self.engine.open:
             found["engine"] = "not in the group yet, or partitions are changing hands"
+        if self.observer.skewed_since is not None:
+            found["clock"] = f"alarms hold: the broker's clock is {self.engine.skew / SECOND:+.0f} s off this worker's"
         if self.observer.blind_since is not None:
             found["input"] = "not read up to the present"
+        if self.observer.held is not None:
+            found["kafka"] = f"alarms hold: {self.observer.held}"
         return found
 
     def _tell(self, alert: Alert) -> None:
@@ -127,22 +149,18 @@ class Worker:
         self.engine.tell(self.rules.alerts, msgspec.json.encode(alert))
 
     def _own(self, number: int, store: Store) -> TicketPartition:
-        return TicketPartition(number, store, self.rules, self.meters, self._clock())
+        return TicketPartition(number, store, self.rules, self.meters, self.now())
 
     async def _publish(self, stop: asyncio.Event) -> None:
-        """Every second: the boards in Redis, and the gauges of the engine."""
-        boards = Boards(self.settings.redis, self.settings.app) if self.settings.redis else None
+        """Every second: time passes for the partitions, and the boards go to Redis."""
+        boards = Boards(client(self.settings), self.settings.app) if self.settings.redis else None
         try:
             while not stop.is_set():
-                live = self.engine.live
-                self.meters.live.set(len(live))
-                self.meters.skew.set(self.engine.skew / SECOND)
-                for number in live:
-                    self.meters.input_lag.labels(str(number)).set(self.engine.lag(number))
-                now = self._clock()
+                now = self.now()
                 held = list(self.partitions())
                 for partition in held:
                     partition.tick(now)
+                self.meters.to_judge.set(sum(partition.to_judge for partition in held))
                 if boards is not None:
                     await boards.publish(held, now)
                 await _stopped(stop, PUBLISH_EVERY)
@@ -151,34 +169,15 @@ class Worker:
                 await boards.close()
 
     async def _watch(self, stop: asyncio.Event) -> None:
-        """Take a changed policy file when it is right; a wrong one leaves the old in force."""
-        path = self.settings.policies
-        if path is None:
-            return
-        seen = _stamp(path)
         while not await _stopped(stop, WATCH_EVERY):
-            stamp = _stamp(path)
-            if stamp == seen:
-                continue
-            seen = stamp
-            try:
-                policies = load_policies(path)
-            except ConfigError as error:
-                self.meters.policy_errors.inc()
-                log.error("the changed policies are refused, the old ones stay in force:\n%s", error)
-                continue
-            if policies.fingerprint != self.rules.policies.fingerprint:
-                log.warning("the policies changed: every ticket is judged anew")
-                self.rules.policies = policies
-                for partition in self.partitions():
-                    partition.judge_all_anew()
+            await self.policies.reload_if_changed()
 
     async def _explain(self, request: web.Request) -> web.Response:
         ticket_id = request.match_info["ticket_id"]
         for partition in self.partitions():
             kept = partition.ticket(ticket_id)
             if kept is not None:
-                answer = explain(ticket_id, kept, self.rules.policies, self._clock())
+                answer = explain(ticket_id, kept, self.rules.policies, self.now())
                 return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
         return web.json_response({"error": f"ticket {ticket_id!r} is not in this worker's partitions"}, status=404)
 
@@ -191,10 +190,3 @@ async def _stopped(stop: asyncio.Event, within: float) -> bool:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), within)
     return stop.is_set()
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    with contextlib.suppress(OSError):
-        stat = path.stat()
-        return (stat.st_mtime_ns, stat.st_size)
-    return None

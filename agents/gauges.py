@@ -1,4 +1,7 @@
-"""The gauges of windows and queue: sums over the partitions that a worker holds, taken at a scrape."""
+"""The gauges of what a worker holds, taken at a scrape: windows and queue summed over its partitions, and the engine's.
+
+Nothing of a partition that may have another owner is shown: a scrape of all workers shows each partition once at most.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
+    from agents.engine import Engine
     from agents.labels import Names
     from agents.partition import Rules, TicketPartition
     from agents.seen import Seen
@@ -105,7 +109,33 @@ FAMILIES = (
     *(JUDGED, MET, ARRIVED, REPLIED, SPENT, STOPPED, ELAPSED, HANDLING),
     *(QUEUED, AT_RISK, OLDEST, LOAD, REQUIRED, KEPT, STAFF),
 )
-"""All of them, in the order in which they are collected."""
+"""Those of tickets and agents, in the order in which they are collected."""
+
+LIVE = Family("sla_partitions_live", "Partitions of this worker whose alarms ring.", ())
+LAG = Family(
+    "sla_input_lag_seconds", "How long ago the input was last known to be read up to the present.", ("partition",)
+)
+SKEW = Family(
+    "sla_clock_skew_seconds",
+    "The broker's clock less this worker's; of several brokers that which is furthest off.",
+    (),
+)
+
+ENGINE_FAMILIES = (LIVE, LAG, SKEW)
+
+
+class EngineGauges(Collector):
+    """What an engine holds, and how far it has read."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> Iterable[Metric]:
+        engine = self._engine
+        live = sorted(engine.live)
+        yield LIVE.of({(): len(live)})
+        yield LAG.of({(str(number),): engine.lag(number) for number in live})
+        yield SKEW.of({(): engine.skew / SECOND})
 
 
 class TicketGauges(Collector):
@@ -125,12 +155,16 @@ class TicketGauges(Collector):
 
     async def collected(self) -> Iterable[Metric]:
         """The same, with turns for others: a partition is looked at in one turn, adding up is another thread's."""
-        now = self._now()
-        seen = []
-        for partition in list(self._partitions()):
-            seen.append(look(partition, now))
-            await asyncio.sleep(0)
-        return await asyncio.to_thread(families, seen, self._rules.policies, now)
+        while True:
+            now = self._now()
+            held = list(self._partitions())
+            seen = []
+            for partition in held:
+                seen.append(look(partition, now))
+                await asyncio.sleep(0)
+            found = await asyncio.to_thread(families, seen, self._rules.policies, now)
+            if list(self._partitions()) == held:  # else they changed hands meanwhile, or the process was stopped
+                return found
 
 
 def families(seen: Sequence[Seen], policies: Policies, now: int) -> list[Metric]:

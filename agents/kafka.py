@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import click
 from aiokafka.errors import KafkaError
 
-from agents.engine.connection import Connection, admin_client, described
-from agents.errors import Refused
+from agents.engine.connection import Connection
 from config.errors import ConfigError, Problem
 from config.settings import Settings, variable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 
 class Fault(click.ClickException):
@@ -54,17 +53,3 @@ def faults(settings: Settings) -> Iterator[None]:
         yield
     except KafkaError as error:
         raise Fault(f"Kafka at {settings.kafka}: {error}") from error
-
-
-async def partitions(reach: Connection, topics: Iterable[str]) -> dict[str, list[int]]:
-    """The partitions of each topic. Raises Refused naming those that are missing, KafkaError."""
-    async with admin_client(reach) as admin:
-        there = {
-            topic: sorted(partition["partition"] for partition in partitions)
-            for topic, partitions in (await described(admin)).items()
-        }
-    wanted = list(topics)
-    missing = [topic for topic in wanted if topic not in there]
-    if missing:
-        raise Refused(f"missing topics: {', '.join(missing)} (create them with `slawatch topics create`)")
-    return {topic: there[topic] for topic in wanted}

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 LATENESS_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 
 
 class Meters:
-    """The worker's counters and the engine's gauges; windows and queue are collected from the partitions."""
+    """The worker's counters, and the gauges that are set where something changes; the others are in `gauges`."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -45,16 +43,10 @@ class Meters:
         self.refolds = Counter(
             "sla_tickets_judged_anew", "Tickets judged anew because the policies changed.", registry=registry
         )
-        self.input_lag = Gauge(
-            "sla_input_lag_seconds", "How long ago the input was last known to be read up to the present.",
-            ["partition"], registry=registry,
-        )  # fmt: skip
-        self.live = Gauge("sla_partitions_live", "Partitions of this worker whose alarms ring.", registry=registry)
         self.blind = Gauge(
             "sla_input_stalled", "1 while the input has not been read up to the present for longer than allowed.",
             registry=registry,
         )  # fmt: skip
-        self.skew = Gauge("sla_clock_skew_seconds", "The broker's clock less this worker's.", registry=registry)
         self.holding = Gauge(
             "sla_alarms_held", "1 while alarms hold: after errors on the way to Kafka, or for the clock's sake.",
             registry=registry,
@@ -66,14 +58,38 @@ class Meters:
         self.foreign_writes = Counter(
             "sla_foreign_writes", "Changelog records of our partitions that another process wrote.", registry=registry
         )
+        self.stores_rebuilt = Counter(
+            "sla_stores_rebuilt", "Local stores that were thrown away, damaged or too old, and rebuilt from the "
+            "changelog.", registry=registry,
+        )  # fmt: skip
+        self.changelog_refused = Counter(
+            "sla_changelog_records_refused", "Changelog records without a worker's checksum, found at recovery: they "
+            "were not applied, and written over.", registry=registry,
+        )  # fmt: skip
+        self.held_back = Counter(
+            "sla_writes_held_back", "Times that writes were kept from leaving because the group session had run out: "
+            "the partitions may have another owner.", registry=registry,
+        )  # fmt: skip
         self.input_lost = Counter(
             "sla_input_lost_records", "Input records that were gone before they were read.", registry=registry
         )
         self.policy_errors = Counter(
-            "sla_policy_reload_errors", "Policy files that were refused; the old ones stay in force.", registry=registry
+            "sla_policy_reload_errors", "Changed policies that were refused; the old ones stay in force.",
+            registry=registry,
+        )  # fmt: skip
+        self.policies = Gauge(
+            "sla_policies_info", "1, with the policies in force: where they come from (defaults, file, topic), their "
+            "version on the topic, and their fingerprint, which is the same where they mean the same.",
+            ["source", "version", "fingerprint"], registry=registry,
+        )  # fmt: skip
+        self.policies_right = Gauge(
+            "sla_policies_last_reload_successful", "0 while what was last written (to the file, to the topic) is "
+            "refused and older policies stay in force.", ["source"], registry=registry,
+        )  # fmt: skip
+        self.policies_right_at = Gauge(
+            "sla_policies_last_reload_success_timestamp_seconds", "When policies were last loaded and found right.",
+            ["source"], registry=registry,
+        )  # fmt: skip
+        self.to_judge = Gauge(
+            "sla_tickets_to_judge_anew", "Tickets still judged by the policies of before a change.", registry=registry
         )
-
-    def forget_partition(self, partition: int) -> None:
-        """Drop what is exported of a partition that is no longer held."""
-        with contextlib.suppress(KeyError):
-            self.input_lag.remove(str(partition))

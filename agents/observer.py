@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import socket
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from agents.engine import Observer
@@ -10,9 +12,12 @@ from streams.alerts import Alert, operations
 from streams.instants import SECOND, format_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from agents.meters import Meters
+
+NAMED = 20
+"""Refused records that the log names; the others are counted."""
 
 log = logging.getLogger("slawatch.worker")
 
@@ -25,7 +30,8 @@ class WorkerObserver(Observer):
         self._tell = tell
         self._clock = clock
         self.blind_since: int | None = None
-        self._skewed_since: int | None = None
+        self.skewed_since: int | None = None
+        self.held: str | None = None  # why alarms hold
 
     def chunk(self, partition: int, records: int, seconds: float) -> None:
         self._meters.chunk_seconds.inc(seconds)
@@ -37,19 +43,33 @@ class WorkerObserver(Observer):
 
     def revoked(self, partitions: frozenset[int]) -> None:
         log.info("partitions given up: %s", ", ".join(map(str, sorted(partitions))))
-        for partition in partitions:
-            self._meters.forget_partition(partition)
 
     def rebuilt(self, partition: int, reason: str) -> None:
         log.warning(
             "partition %d: the local store is thrown away and rebuilt from the changelog: %s", partition, reason
         )
+        self._meters.stores_rebuilt.inc()
 
     def foreign_write(self, partition: int, records: int) -> None:
-        log.error(
-            "partition %d: another process wrote %d changelog records; ours were written again", partition, records
-        )
+        message = f"partition {partition}: another process wrote {records} changelog records; ours were written again"
+        log.error("%s", message)
         self._meters.foreign_writes.inc(records)
+        self._tell_of_changelog(message)
+
+    def refused(self, topic: str, partition: int, records: Mapping[bytes, int], *, anew: bool) -> None:
+        for key, offset in islice(records.items(), NAMED):
+            log.error("%s/%d: the record of %r at offset %d was not written by a worker", topic, partition, key, offset)
+        remedy = "the input is read again from its beginning" if anew else "what workers wrote stands"
+        message = (
+            f"{topic}/{partition}: {len(records)} records were not written by a worker, or were changed; they are not "
+            f"applied: {remedy}. Find out who writes to this topic (its ACLs should let workers alone)"
+        )
+        log.error("%s", message)
+        self._meters.changelog_refused.inc(len(records))
+        self._tell_of_changelog(message)
+
+    def held_back(self) -> None:
+        self._meters.held_back.inc()
 
     def input_lost(self, topic: str, partition: int, records: int) -> None:
         log.error(
@@ -72,18 +92,34 @@ class WorkerObserver(Observer):
 
     def skewed(self, skew: int | None) -> None:
         now = self._clock()
-        if skew is not None and self._skewed_since is None:
-            self._skewed_since = now
-            message = f"the broker's clock is {skew / SECOND:+.0f} s off a worker's: its alarms hold"
+        if skew is not None and self.skewed_since is None:
+            self.skewed_since = now
+            message = (
+                f"the broker's clock is {skew / SECOND:+.0f} s off that of the worker on {socket.gethostname()}: its "
+                "alarms hold, and none that starts takes partitions, until they agree; set the wrong one (NTP)"
+            )
             log.error("%s", message)
             self._tell(operations("clock", message, now, now))
-        elif skew is None and self._skewed_since is not None:
+        elif skew is None and self.skewed_since is not None:
             message = "the clocks of broker and worker agree again: alarms ring"
             log.warning("%s", message)
-            self._tell(operations("clock", message, self._skewed_since, now, over=True))
-            self._skewed_since = None
+            self._tell(operations("clock", message, self.skewed_since, now, over=True))
+            self.skewed_since = None
+        self._show_holding()
+
+    def misfit(self, reason: str) -> None:
+        now = self._clock()
+        self._tell(operations("partitions", f"{reason}: a worker ends, its log says what to do", now, now))
 
     def holding(self, reason: str | None) -> None:
-        self._meters.holding.set(reason is not None)
+        self.held = reason
+        self._show_holding()
         if reason is not None:
             log.warning("alarms hold for a moment: %s", reason)
+
+    def _tell_of_changelog(self, message: str) -> None:
+        now = self._clock()
+        self._tell(operations("changelog", message, now, now))
+
+    def _show_holding(self) -> None:
+        self._meters.holding.set(self.held is not None or self.skewed_since is not None)

@@ -20,7 +20,7 @@ from streams.instants import SECOND, format_duration, to_datetime
 from streams.policies import TARGETS
 from streams.queue import Queue, Standing, standing
 from streams.ticket import Outcome, Ticket
-from streams.windows import MEASURES, Cell, Contribution, Key, Labels, Windows
+from streams.windows import MEASURES, WINDOWS, Cell, Contribution, Key, Labels, Window, Windows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +37,7 @@ AGENT = b"\xff"
 _CELL = b"w"
 _FORGOTTEN = b"f"
 _TICKETS_A_RING = 500
+_STALE_ALARMS = 1000  # alarms that were moved wait in the heap for their time; so many beyond the live ones' number
 _NOW = 0
 
 _encode_json = msgspec.json.Encoder().encode
@@ -72,6 +73,7 @@ class Rules:
     max_age: int
     max_ahead: int
     """0: no limit."""
+    windows: Sequence[Window] = WINDOWS
 
 
 class _Work(msgspec.Struct):
@@ -92,7 +94,7 @@ class TicketPartition:
     def __init__(self, number: int, store: Store, rules: Rules, meters: Meters, now: int) -> None:
         self.number = number
         self.rules = rules
-        self.windows = Windows(now)
+        self.windows = Windows(now, rules.windows)
         self.queue = Queue()
         self.staff: dict[bytes, StaffMember] = {}
         self.tickets = 0
@@ -102,6 +104,8 @@ class TicketPartition:
         self._now = now
         self._alarms: list[tuple[int, bytes]] = []
         self._alarm_of: dict[bytes, int] = {}
+        self._judging_by = rules.policies.fingerprint
+        self._to_judge: set[bytes] = set()  # keys of tickets that were judged by other policies
         self._forgotten: dict[bytes, int] = {}
         self._verdicts: Counter[tuple[int, bool, int]] = Counter()
         self._readers = {topic: (tag_of(event_type), Reader(event_type)) for topic, event_type in rules.inputs.items()}
@@ -152,10 +156,11 @@ class TicketPartition:
         return changes
 
     def wake_at(self) -> int | None:
-        """The earliest alarm."""
-        while self._alarms and self._alarm_of.get(self._alarms[0][1]) != self._alarms[0][0]:
-            heappop(self._alarms)
-        return self._alarms[0][0] if self._alarms else None
+        """The earliest alarm; at once while there are tickets to judge anew."""
+        if self._judging_by != self.rules.policies.fingerprint:
+            self._judging_by = self.rules.policies.fingerprint
+            self._to_judge = {key for key, _ in self._store.items() if not key.startswith(AGENT)}
+        return _NOW if self._to_judge else self._next_due()
 
     def ring(self, read_up_to: int, now: int) -> Changes:
         """Announce what is due, judge by changed policies, forget what is past the retention."""
@@ -163,11 +168,14 @@ class TicketPartition:
         changes = Changes()
         gate = alerts.Gate(read_up_to - self.rules.grace, now, self.rules.grace, self.rules.max_age)
         for _ in range(_TICKETS_A_RING):
-            due = self.wake_at()
-            if due is None or due > gate.up_to:
+            due = self._next_due()
+            if due is not None and due <= gate.up_to:
+                _, key = heappop(self._alarms)
+                del self._alarm_of[key]
+            elif self._to_judge:  # alarms first: after a change of policies a million tickets may wait here
+                key = self._to_judge.pop()
+            else:
                 break
-            _, key = heappop(self._alarms)
-            del self._alarm_of[key]
             try:
                 self._ring(changes, key, gate)
             except Exception:  # one ticket's fault must not stop the others: its next event has it ring again
@@ -176,18 +184,39 @@ class TicketPartition:
         self._count_verdicts()
         return changes
 
+    def recall(self, said: Sequence[Record], now: int) -> Changes:
+        """Tickets remember alerts of theirs that they do not know of, and correct those that were wrong."""
+        self.tick(now)
+        changes = Changes()
+        works: dict[bytes, _Work] = {}
+        for record in said:
+            key, value = record.key, self._store.get(record.key) if record.key else None
+            try:
+                alert = alerts.read(record.value or b"")
+            except msgspec.MsgspecError:  # somebody else's: the notifier counts it
+                continue
+            if key is None or value is None or alert.ticket_id.encode() != key:
+                continue
+            work = works.get(key)
+            if work is None and alerts.recall(ticket.decode(value), alert):
+                work = works[key] = self._take(value)
+            if work is not None:
+                alerts.recall(work.ticket, alert)
+        for key, work in works.items():
+            self._finish(changes, key, work)
+        self._put_cells(changes)
+        self._count_verdicts()
+        return changes
+
     def close(self) -> None:
         """Nothing to give back: all of it is derived."""
 
-    # Policies
-
-    def judge_all_anew(self) -> None:
-        """After the policies were replaced: every ticket is due at once, and is judged by `ring`, bounded a call."""
-        self._alarm_of = {key: _NOW for key, _ in self._store.items() if not key.startswith(AGENT)}
-        self._alarms = [(_NOW, key) for key in self._alarm_of]
-        heapify(self._alarms)
-
     # Reading
+
+    @property
+    def to_judge(self) -> int:
+        """How many tickets still wait to be judged by the policies in force."""
+        return len(self._to_judge)
 
     def ticket(self, ticket_id: str) -> Ticket | None:
         """A ticket as it is kept; None where it is not."""
@@ -218,6 +247,8 @@ class TicketPartition:
                     self.windows.add(work.labels, item)
             self.tickets += 1
             self._set_alarm(key, kept)
+            if kept.judged_by != self._judging_by:
+                self._to_judge.add(key)
         derived = dict(self._store.derived_items())
         forgotten = {key: value for key, value in derived.items() if key.startswith(_FORGOTTEN)}
         self._forgotten = {key[1:]: int(value) for key, value in sorted(forgotten.items(), key=lambda row: int(row[1]))}
@@ -234,6 +265,11 @@ class TicketPartition:
             if key.startswith(_CELL):
                 step, slot, cell_key = _decode_cell_key(key[1:])
                 self.windows.load(step, slot, cell_key, _decode_cell(value))
+
+    def _next_due(self) -> int | None:
+        while self._alarms and self._alarm_of.get(self._alarms[0][1]) != self._alarms[0][0]:
+            heappop(self._alarms)
+        return self._alarms[0][0] if self._alarms else None
 
     def _count_verdicts(self) -> None:
         """Once a call: a labelled counter of the metrics costs more than judging."""
@@ -294,12 +330,13 @@ class TicketPartition:
         return _Work(kept, windows.labels(state), counted, standing(state, kept.settled_at))
 
     def _horizon(self) -> int:
-        return self._now - windows.LONGEST - windows.LONGEST_STEP
+        return self._now - self.windows.reach
 
     def _finish(self, changes: Changes, key: bytes, work: _Work) -> None:
         """Write a changed ticket, and count the difference it makes."""
         kept = work.ticket
         changes.tickets[key] = ticket.encode(kept)
+        self._to_judge.discard(key)
         after = self._before(kept)
         if (work.labels, work.counted) != (after.labels, after.counted):
             self._recount(work, after)
@@ -346,12 +383,13 @@ class TicketPartition:
         if alarm is not None and self._alarm_of.get(key) != alarm:
             self._alarm_of[key] = alarm
             heappush(self._alarms, (alarm, key))
+            if len(self._alarms) > 2 * len(self._alarm_of) + _STALE_ALARMS:
+                self._alarms = [(at, key) for key, at in self._alarm_of.items()]
+                heapify(self._alarms)
         elif alarm is None:
             self._alarm_of.pop(key, None)
 
     def _next_alarm(self, kept: Ticket) -> int | None:
-        if kept.judged_by != self.rules.policies.fingerprint:
-            return _NOW
         announcing = alerts.next_alarm(kept, self.rules.policies, self._now - self.rules.max_age)
         if kept.state is not None and not kept.state.done:
             return announcing
@@ -366,21 +404,22 @@ class TicketPartition:
     def _ring(self, changes: Changes, key: bytes, gate: alerts.Gate) -> None:
         work = self._take(self._store.get(key))
         kept = work.ticket
-        over = kept.state is None or kept.state.done
-        if over and self._forget_at(kept) <= gate.up_to:
-            self._forget(changes, key, work)
-            return
-        ticket_id = key.decode()
-        for due, alert in alerts.ring(ticket_id, kept, self.rules.policies, gate):
+        forgetting = (kept.state is None or kept.state.done) and self._forget_at(kept) <= gate.up_to
+        announced = alerts.ring(key.decode(), kept, self.rules.policies, gate)
+        for due, alert in announced:
             if alert.kind == "raised" and not alert.late:
                 self._meters.lateness.observe(max(0, gate.now - due.at - gate.grace) / SECOND)
             changes.alerts.append(Out(self.rules.alerts, key, _encode_json(alert)))
             self._meters.alerts.labels(alert.target, alert.level, alert.kind).inc()
-        self._finish(changes, key, work)
+        if announced or not forgetting:
+            self._finish(changes, key, work)
+        if forgetting:
+            self._forget(changes, key, work)
 
     def _forget(self, changes: Changes, key: bytes, work: _Work) -> None:
         self._stand(work, -1)
         changes.tickets[key] = None
+        self._to_judge.discard(key)
         changes.derived[_FORGOTTEN + key] = b"%d" % self._now
         self._forgotten[key] = self._now
         self._alarm_of.pop(key, None)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Level = Literal["warning", "breach", "escalation", "operations"]
 Kind = Literal["raised", "corrected", "recovered"]
 
-Subject = Literal["input", "clock"]
+Subject = Literal["input", "clock", "partitions", "changelog"]
 """What an alert of level `operations` is about."""
 
 LATE = MINUTE
@@ -135,6 +135,24 @@ def ring(ticket_id: str, ticket: Ticket, policies: Policies, gate: Gate) -> list
                 continue  # the breach says it
         alerts.append((due, _alert(ticket_id, ticket.state, due, policies, gate)))
     return alerts
+
+
+def recall(ticket: Ticket, said: Alert) -> bool:
+    """Have the ticket remember an alert of it that was written; whether it did not know of it."""
+    target = TARGETS.index(said.target) if said.target in TARGETS else None
+    if target is None or said.level == "operations":
+        return False
+    raised = Mark(said.level, target, said.cycle, said.threshold or "")
+    corrected = msgspec.structs.replace(raised, corrected=True)
+    if corrected in ticket.marks or (raised in ticket.marks and said.kind != "corrected"):
+        return False
+    others = [mark for mark in ticket.marks if mark != raised]
+    ticket.marks = [*others, corrected if said.kind == "corrected" else raised]
+    return True
+
+
+read = msgspec.json.Decoder(Alert).decode
+"""A record of topic `sla-alerts`. Raises msgspec.MsgspecError where it is none."""
 
 
 def correct_silently(ticket: Ticket) -> None:

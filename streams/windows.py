@@ -19,7 +19,7 @@ from streams.policies import TARGETS
 from streams.sketch import Sketch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from streams.fold import State
 
@@ -46,17 +46,6 @@ WINDOWS = (
     DAY,
     Window("7d", 7 * instants.DAY, 15 * MINUTE),
 )
-LONGEST = max(window.length for window in WINDOWS)
-_STEPS = {step: max(w.length for w in WINDOWS if w.step == step) for step in dict.fromkeys(w.step for w in WINDOWS)}
-"""Each step once, the finest first, with the longest window that moves by it."""
-_BY_STEP = {step: [window for window in WINDOWS if window.step == step] for step in _STEPS}
-_MADE_OF = {
-    window.name: [window.name, *(_BY_STEP[step][-1].name for step in _STEPS if step < window.step)]
-    for window in WINDOWS
-}
-"""The running sums that make up a window: its own, and of each finer step the longest."""
-
-LONGEST_STEP = max(_STEPS)
 
 Labels = tuple[str, str, str]
 """Team, priority, channel; empty where the ticket has none."""
@@ -137,22 +126,33 @@ def contributions(state: State, settled_at: int, since: int) -> list[Contributio
 class Windows:
     """All windows over the tickets of a partition, as of `now`.
 
+    `shapes` are the windows, the shortest first; each step is a multiple of the ones before.
     Every contribution lies in one slot: in one of ten seconds while it is younger than the windows that move by
     ten seconds, then in one of a minute, then in one of a quarter of an hour. A window is the running sum of its own
     slots, and those of the finer steps, which are all younger.
     """
 
-    def __init__(self, now: int) -> None:
+    def __init__(self, now: int, shapes: Sequence[Window] = WINDOWS) -> None:
         self.now = now
-        self.slots: dict[int, dict[int, dict[Key, Cell]]] = {step: {} for step in _STEPS}
+        self._by_step = {step: [w for w in shapes if w.step == step] for step in dict.fromkeys(w.step for w in shapes)}
+        self._steps = {step: windows[-1].length for step, windows in self._by_step.items()}
+        """Each step once, the finest first, with the longest window that moves by it."""
+        self._made_of = {
+            window.name: [window.name, *(self._by_step[step][-1].name for step in self._steps if step < window.step)]
+            for window in shapes
+        }
+        """The running sums that make up a window: its own, and of each finer step the longest."""
+        self.reach = shapes[-1].length + shapes[-1].step
+        """What happened longer ago lies in no window."""
+        self.slots: dict[int, dict[int, dict[Key, Cell]]] = {step: {} for step in self._steps}
         """By step, number of the slot, and key."""
-        self.parts: dict[str, dict[Key, Cell]] = {window.name: {} for window in WINDOWS}
+        self.parts: dict[str, dict[Key, Cell]] = {window.name: {} for window in shapes}
         """By window's name and key: the running sums over the slots of the window's own step."""
         self._touched: set[tuple[int, int, Key]] = set()
 
     def add(self, where: Labels, item: Contribution, n: int = 1) -> None:
         """Count a contribution n times; -1 retracts it. What no window can reach any more is passed over."""
-        for step, length in _STEPS.items():
+        for step, length in self._steps.items():
             slot = item.at // step
             age = self.now // step - slot
             if age * step < length:
@@ -163,18 +163,19 @@ class Windows:
         _add(self.slots[step].setdefault(slot, {}), key, item, n)
         self._touched.add((step, slot, key))
         if age >= 0:
-            for window in _BY_STEP[step]:
+            for window in self._by_step[step]:
                 if age * step < window.length:
                     _add(self.parts[window.name], key, item, n)
 
     def advance(self, now: int) -> None:
         """Move all windows on to `now`; they never move back."""
         before, self.now = self.now, max(now, self.now)
-        for step, length in reversed(_STEPS.items()):  # the coarser first: what is retired to them is already counted
+        # The coarser first: what is retired to them is already counted.
+        for step, length in reversed(self._steps.items()):
             old, new = before // step, self.now // step
             if old == new:
                 continue
-            for window in _BY_STEP[step]:
+            for window in self._by_step[step]:
                 for slot, cells in self.slots[step].items():
                     sign = (new - window.length // step < slot <= new) - (old - window.length // step < slot <= old)
                     if sign:
@@ -190,7 +191,7 @@ class Windows:
     def sums(self, window: Window) -> dict[Key, Cell]:
         """What a window counts as of now, by key."""
         found: dict[Key, Cell] = {}
-        for name in _MADE_OF[window.name]:
+        for name in self._made_of[window.name]:
             _merge(found, self.parts[name], 1)
         return found
 
@@ -207,14 +208,14 @@ class Windows:
 
     def _place(self, step: int, slot: int, cells: dict[Key, Cell]) -> None:
         at = slot * step
-        for coarser, length in _STEPS.items():
+        for coarser, length in self._steps.items():
             home = at // coarser
             age = self.now // coarser - home
             if coarser >= step and age * coarser < length:
                 _merge(self.slots[coarser].setdefault(home, {}), cells, 1)
                 self._touched.update((coarser, home, key) for key in cells)
                 if age >= 0:
-                    for window in _BY_STEP[coarser]:
+                    for window in self._by_step[coarser]:
                         if age * coarser < window.length:
                             _merge(self.parts[window.name], cells, 1)
                 return

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from agents.dead_letters import CUT, EMPTY, FOREIGN, DeadLetter, printable, put_back, read_all, read_one
-from agents.kafka import connection, faults, partitions
-from agents.topics import Topics
+from agents.kafka import connection, faults
+from agents.topics import Topics, present
 from config.settings import load_settings
 
 if TYPE_CHECKING:
@@ -51,14 +51,14 @@ class _Reach:
 
     async def all(self, reason: str | None) -> AsyncIterator[DeadLetter]:
         """Every dead letter, or those of a reason."""
-        numbers = (await partitions(self.connection, [self.topic]))[self.topic]
+        numbers = range((await present(self.connection, [self.topic]))[self.topic])
         async for letter in read_all(self.connection, self.topic, numbers):
             if reason is None or letter.has_reason(reason):
                 yield letter
 
     async def some(self, places: Iterable[Place]) -> AsyncIterator[DeadLetter]:
         """The dead letters at these places; raises UsageError where there is none."""
-        numbers = (await partitions(self.connection, [self.topic]))[self.topic]
+        numbers = range((await present(self.connection, [self.topic]))[self.topic])
         for place in places:
             letter = await read_one(self.connection, self.topic, *place) if place.partition in numbers else None
             if letter is None:
@@ -166,6 +166,6 @@ def requeue(places: tuple[Place, ...], reason: str | None, everything: bool) -> 
 
 
 async def _requeue(reach: _Reach, inputs: Sequence[str], places: tuple[Place, ...], reason: str | None) -> Counter[str]:
-    await partitions(reach.connection, inputs)
+    await present(reach.connection, inputs, to_write=True)
     letters = reach.some(places) if places else reach.all(reason)
     return await put_back(reach.connection, letters, inputs)

@@ -9,32 +9,34 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import click
-import uvloop
-from redis.asyncio import Redis
 
 from agents import logs
 from agents.engine import wall_clock
+from agents.engine.lease import ticks
+from agents.engine.rights import Rights, refuse_missing_rights
 from agents.kafka import Fault, connection, faults
+from agents.loop import run
 from agents.notifier.claims import MemoryClaims
 from agents.notifier.claims_redis import RedisClaims
 from agents.notifier.endpoints import endpoints
 from agents.notifier.http import open_session
 from agents.notifier.notifier import Notifier
+from agents.redis import client
 from agents.topics import Topics
 from agents.web import serving
 from config.errors import ConfigError, Problem
 from config.routing import Routing, load_routing
 from config.settings import Settings, load_settings, split_address, variable
+from streams.instants import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import aiohttp
+
     from agents.notifier.claims import Claims
 
 log = logging.getLogger("slawatch.notifier")
-
-REDIS_PATIENCE = 2.0
-"""Seconds until a Redis that does not answer counts as away."""
 
 
 @click.command(name="notifier")
@@ -42,7 +44,8 @@ def command() -> None:
     """Send the alerts of the topic sla-alerts to the destinations of the routing file (SLAWATCH_ROUTING).
 
     Each message is claimed before it is sent, in Redis (SLAWATCH_REDIS; several notifiers may run) or, without
-    one, in this process (one notifier only). SIGTERM and Ctrl-C let the sends under way finish.
+    one, in this process (one notifier only). SIGTERM and Ctrl-C let the sends under way finish. SIGHUP loads the
+    routing file again; a wrong one changes nothing.
     """
     settings = load_settings()
     logs.set_up(settings.log_format)
@@ -51,43 +54,84 @@ def command() -> None:
         raise ConfigError([Problem("environment", None, variable("routing"), reason)])
     routing = load_routing(settings.routing)
     with faults(settings):
-        uvloop.run(_run(settings, routing))
+        run(_run(settings, routing))
 
 
 async def _run(settings: Settings, routing: Routing) -> None:
+    following: Routing | None = routing
     async with open_session() as session, _claims(settings) as claims:
-        notifier = Notifier(
-            connection=connection(settings),
-            topics=Topics(settings.topic_prefix, settings.app),
-            group=f"{settings.app}-notifier",
-            routes=routing,
-            endpoints=endpoints(routing, session, wall_clock),
-            claims=claims,
-            clock=wall_clock,
-            max_age=settings.alert_max_age,
-            session_timeout=settings.session_timeout,
-        )
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, notifier.stop)
-        host, port = split_address(settings.notifier_listen)
-        async with AsyncExitStack() as stack:
-            try:
-                served = await stack.enter_async_context(
-                    serving(host, port, notifier.metrics.registry, lambda: notifier.problems)
-                )
-            except OSError as error:
-                raise Fault(f"{variable('notifier_listen')}={settings.notifier_listen}: {error.strerror}") from error
-            log.info("metrics on port %d of %s", served, host)
-            await notifier.run()
+        while following is not None:
+            following = await _deliver(settings, following, session, claims)
     log.info("stopped: what was under way is recorded")
+
+
+async def _deliver(
+    settings: Settings, routing: Routing, session: aiohttp.ClientSession, claims: Claims
+) -> Routing | None:
+    """Deliver until told to end, or until the routing file is loaded again: then gives what it says now.
+
+    What is under way ends first; then another notifier goes on in this process, as after a restart.
+    """
+    reached, topics, group = (
+        connection(settings),
+        Topics(settings.topic_prefix, settings.app),
+        f"{settings.app}-notifier",
+    )
+
+    async def fit() -> None:
+        read, written = (topics.alerts, topics.deliveries), (topics.deliveries, topics.heartbeats)
+        await refuse_missing_rights(reached, Rights(reads=read, writes=written, group=group))
+        await topics.refuse_problems(reached, None, None, (*read, topics.heartbeats))
+
+    notifier = Notifier(
+        connection=reached,
+        topics=topics,
+        group=group,
+        routes=routing,
+        endpoints=endpoints(routing, session, wall_clock),
+        claims=claims,
+        clock=wall_clock,
+        max_age=settings.alert_max_age,
+        session_timeout=settings.session_timeout,
+        fit=fit,
+    )
+    orders: list[Routing | None] = []
+
+    def end() -> None:
+        orders.append(None)
+        notifier.stop()
+
+    def reload() -> None:
+        assert settings.routing is not None
+        try:
+            orders.append(load_routing(settings.routing))
+        except ConfigError as error:
+            notifier.metrics.routing_right.set(0)
+            log.error("the changed routing is refused; the one loaded before stays in force:\n%s", error)
+        else:
+            log.warning("the routing of %s takes effect", settings.routing)
+            notifier.stop()
+
+    loop = asyncio.get_running_loop()
+    for number, order in ((signal.SIGTERM, end), (signal.SIGINT, end), (signal.SIGHUP, reload)):
+        loop.add_signal_handler(number, order)
+    host, port = split_address(settings.notifier_listen)
+    async with AsyncExitStack() as stack:
+        try:
+            served = await stack.enter_async_context(
+                serving(host, port, notifier.metrics.registry, lambda: notifier.problems)
+            )
+        except OSError as error:
+            raise Fault(f"{variable('notifier_listen')}={settings.notifier_listen}: {error.strerror}") from error
+        log.info("metrics on port %d of %s", served, host)
+        await notifier.run()
+    return orders[-1] if orders and None not in orders else None
 
 
 @asynccontextmanager
 async def _claims(settings: Settings) -> AsyncIterator[Claims]:
     if not settings.redis:
-        yield MemoryClaims(wall_clock)
+        yield MemoryClaims(lambda: int(ticks() * SECOND))  # nobody sets it: leases end when they should
         return
-    async with Redis.from_url(
-        settings.redis, socket_timeout=REDIS_PATIENCE, socket_connect_timeout=REDIS_PATIENCE
-    ) as redis:
+    async with client(settings) as redis:
         yield RedisClaims(redis, settings.app)

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
-import uvloop
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 
+from agents.errors import Refused
 from agents.events_io import EventFile, open_events
-from agents.kafka import Fault, connection, faults, partitions
+from agents.kafka import Fault, connection, faults
+from agents.loop import run
 from agents.progress import progress
-from agents.topics import Topics
+from agents.topics import Topics, present
 from config.errors import shown
 from config.settings import load_settings
 from streams.events import TOPIC_OF
@@ -138,7 +139,10 @@ class _Sending:
 async def _send(events: EventFile, settings: Settings, rate: float | None) -> _Sending:
     topics = Topics(settings.topic_prefix)
     reach = connection(settings)
-    await partitions(reach, topics.inputs)
+    counts = await present(reach, topics.inputs, to_write=True)
+    if len(set(counts.values())) > 1:
+        numbers = ", ".join(f"{topic} {count}" for topic, count in counts.items())
+        raise Refused(f"the event topics have different numbers of partitions, a ticket would be split: {numbers}")
     producer = AIOKafkaProducer(
         **reach.aiokafka(),
         enable_idempotence=True,
@@ -182,7 +186,7 @@ def command(file: str, rate: float | None) -> None:
     settings = load_settings()
     begun = time.monotonic()
     with open_events(file) as events, faults(settings):
-        sending = uvloop.run(_send(events, settings, rate))
+        sending = run(_send(events, settings, rate))
     if sending.failed is not None:
         number, error = sending.failed
         raise Fault(f"{events.name}:{number}: not acknowledged: {error}; send the file again")

@@ -49,4 +49,5 @@ async def _check(settings: Settings) -> None:
     topics = Topics(settings.topic_prefix, settings.app)
     await reach(connection(settings))
     await topics.refuse_problems(connection(settings), settings.partitions, settings.replication)
+    await topics.refuse_raised(connection(settings), settings.partitions)
     print(f"{len(topics.all)} topics, {settings.partitions} partitions each: all is well")

@@ -43,8 +43,8 @@ def document() -> Json:
             "title": "slawatch",
             "version": VERSION,
             "description": "Ticket events in; alerts, the ledger and what could not be read out. docs/events.md says "
-            "how to send them. Names are without SLAWATCH_TOPIC_PREFIX. The worker's own topics, its changelog and "
-            "its heartbeats, are nobody else's and not described here.",
+            "how to send them. Names are without SLAWATCH_TOPIC_PREFIX. The worker's own topics - its changelog, "
+            "its heartbeats, the policies that were applied - are nobody else's and not described here.",
         },
         "servers": {
             "kafka": {"host": "localhost:9092", "protocol": "kafka", "description": "Where SLAWATCH_KAFKA points."}
@@ -95,7 +95,7 @@ def written() -> str:
 
 def _configuration(topic: Topic) -> Json:
     kept = {} if topic.retention is None else {"retention.ms": topic.retention // 1000}
-    return {"cleanup.policy": [topic.cleanup], **kept}
+    return {"cleanup.policy": topic.cleanup.split(","), **kept}
 
 
 def _message(name: str, key: str) -> Json:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from prometheus_client import Counter, Gauge, Histogram
 
 from agents.documents.schemas import ALERT, CAUSES, DEAD_LETTER, DELIVERY, LEDGER, nested, schemas
-from agents.gauges import FAMILIES
+from agents.gauges import ENGINE_FAMILIES, FAMILIES
 from agents.meters import Meters
 from agents.notifier.metrics import NotifierMetrics
 from agents.topics import Topics
@@ -67,10 +67,13 @@ def events_parts() -> dict[str, str]:
 
 def metrics_parts() -> dict[str, str]:
     """The parts of docs/metrics.md."""
-    gauges = [Declared(family.name, "gauge", family.labels, family.meaning) for family in FAMILIES]
+    tickets, engine = [
+        [Declared(family.name, "gauge", family.labels, family.meaning) for family in families]
+        for families in (FAMILIES, ENGINE_FAMILIES)
+    ]
     return {
-        "tickets": _metrics(gauges),
-        "worker": _metrics(declared(vars(Meters()).values())),
+        "tickets": _metrics(tickets),
+        "worker": _metrics([*declared(vars(Meters()).values()), *engine]),
         "notifier": _metrics(declared(vars(NotifierMetrics()).values())),
     }
 

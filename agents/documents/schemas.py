@@ -38,7 +38,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "threshold": "Of a warning: which one, as the policy writes it (`50%`, `5m`).",
         "step": "Of an escalation: which one.",
         "ticket_id": "The ticket, and the record's key.",
-        "target": "Which kind of clock; of `operations`: what is wrong, `input` or `clock`.",
+        "target": "Which kind of clock; of `operations`: what is wrong, `input`, `clock`, `partitions` or `changelog`.",
         "cycle": "Which clock of that kind, from 0.",
         "policy": "The policy that promised it.",
         "priority": "The ticket's, now.",
@@ -121,6 +121,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "attempts": "How often this notifier tried.",
         "repeat": "Whether it may have come twice, and said so.",
         "error": "What went wrong last.",
+        "holder": "Of a message that is being sent: which sender holds it.",
     },
 }
 """By type and field, for the types that we write; the events' types say it themselves."""

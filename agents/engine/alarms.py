@@ -9,21 +9,23 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from aiokafka.errors import KafkaError
 
-from agents.engine.clock import ClockProbe
+from agents.engine.clock import askers
 from agents.engine.lease import Lease, ticks
 from agents.engine.watermark import Ends, Watermark
 from streams.instants import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
+    from agents.engine.clock import Clock
     from agents.engine.interface import EngineConfig, Observer
     from agents.engine.lane import Lane
 
 POLL = 0.05  # seconds between looks at the alarms
 ASK = 1.0  # seconds between questions about the input's end while nothing is due
+SHARE = 0.1  # seconds that a lane rings before the others have their turn and the end of the input is asked for anew
 SLOW = 2.0  # seconds after which an unanswered question counts as an error
-PROBE = 5.0  # seconds between clock probes
+PROBE = 5.0  # seconds between looks at the brokers' clocks
 
 
 class Ringing(Protocol):
@@ -31,7 +33,7 @@ class Ringing(Protocol):
 
     config: EngineConfig
     observer: Observer
-    clock: Callable[[], int]
+    clock: Clock
     lease: Lease
     opened_at: int
 
@@ -39,9 +41,12 @@ class Ringing(Protocol):
     def open_lanes(self) -> Mapping[int, Lane]:
         """The lanes that take input; none while partitions change hands."""
 
+    def reached(self, lane: Lane) -> Mapping[str, int]:
+        """By input topic, the offset below which there is no record that a lane has not applied."""
+
     @property
-    def batches(self) -> Any:
-        """The producer."""
+    def teller(self) -> Any:
+        """The producer of what no input caused."""
 
     def fail(self, reason: str) -> NoReturn:
         """Ends the process."""
@@ -53,16 +58,11 @@ class Alarms:
     def __init__(self, engine: Ringing, client: Ends) -> None:
         self._engine = engine
         self._watermark = Watermark(client, engine.config.inputs, engine.clock)
-        self._probe = ClockProbe(engine.clock)
         self._calm_at = 0.0
         self._blind = False
         self._skewed = False
         self._held = False
-
-    @property
-    def skew(self) -> int:
-        """Microseconds that the broker's clock is ahead of ours, at least; 0 where it gives no time."""
-        return self._probe.skew
+        self.agreed = asyncio.Event()  # the clocks have agreed once: there is a time to go by
 
     def forget(self, partition: int) -> None:
         """The partition is not ours any more, or is read anew."""
@@ -70,7 +70,7 @@ class Alarms:
 
     def known_since(self, lane: Lane) -> int:
         """The instant up to which the lane's input is known to be read; before that is known, when it was opened."""
-        read_up_to = self._watermark.read_up_to(lane.number, lane.read)
+        read_up_to = self._read_up_to(lane)
         return self._engine.opened_at if read_up_to is None else read_up_to
 
     async def ring(self) -> None:
@@ -78,6 +78,7 @@ class Alarms:
         asked = 0.0
         while True:
             await asyncio.sleep(POLL)
+            self._look()  # before anything is asked: else nobody hears of a time without any worker
             lanes = self._engine.open_lanes
             now = self._engine.clock()
             due = [lane for lane in lanes.values() if self._due(lane, now)]
@@ -88,11 +89,13 @@ class Alarms:
             if not self._holds():
                 for lane in due:
                     await self._ring(lane)
-            self._look()
 
     def _due(self, lane: Lane, instant: int) -> bool:
         wake = lane.owner.wake_at()
         return wake is not None and wake + self._engine.config.grace <= instant
+
+    def _read_up_to(self, lane: Lane) -> int | None:
+        return self._watermark.read_up_to(lane.number, self._engine.reached(lane))
 
     def _unasked(self, lane: Lane) -> bool:
         asked = self._watermark.asked_at(lane.number)
@@ -108,9 +111,12 @@ class Alarms:
             self._trouble(f"Kafka does not say where the input ends: {error!r}")
 
     async def _ring(self, lane: Lane) -> None:
-        # A lane whose writes are stuck must not keep the others from ringing.
+        # A lane whose writes are stuck, or that has much to do, must not keep the others from ringing.
+        until = ticks() + SHARE
         while lane.has_room and self._engine.open_lanes.get(lane.number) is lane and self._engine.lease.valid:
-            read_up_to = self._watermark.read_up_to(lane.number, lane.read)
+            if ticks() > until:
+                return
+            read_up_to = self._read_up_to(lane)
             if read_up_to is None or not self._due(lane, read_up_to):
                 return
             await lane.ring(read_up_to)
@@ -122,7 +128,7 @@ class Alarms:
         if calm and self._held:
             self._held = False
             self._engine.observer.holding(None)
-        return not calm or not self._probe.known or self._skewed or not self._engine.lease.valid
+        return not calm or not self._engine.clock.agrees or not self._engine.lease.valid
 
     def _trouble(self, reason: str) -> None:
         # After an outage the replies of that time are still in their producers.
@@ -139,21 +145,24 @@ class Alarms:
             self._blind = blind
             self._engine.observer.blind(since if blind else None)
 
-    async def probe(self) -> None:
+    async def compare(self) -> None:
         """Compares the clocks for ever."""
+        clock, observer = self._engine.clock, self._engine.observer
         while True:
             try:
                 async with asyncio.timeout(2 * PROBE):
-                    await self._probe.measure(self._send_probe)
+                    await clock.compare(await askers(self._engine.teller, self._engine.config.heartbeats, self._sign))
             except (KafkaError, TimeoutError) as error:
-                self._trouble(f"the clock probe was not answered: {error!r}")
-            skewed = abs(self._probe.skew) > self._engine.config.max_skew
-            if skewed or self._skewed:
-                self._engine.observer.skewed(self._probe.skew if skewed else None)
-            self._skewed = skewed
+                self._trouble(f"the brokers do not tell their time: {error!r}")
+            else:
+                if clock.agrees:
+                    self.agreed.set()
+                if self._skewed or not clock.agrees:
+                    observer.skewed(None if clock.agrees else clock.skew)
+                self._skewed = not clock.agrees
             await asyncio.sleep(PROBE)
 
-    async def _send_probe(self) -> Any:
+    def _sign(self) -> bytes:
         engine = self._engine
-        sign = {"worker": os.getpid(), "at": engine.clock(), "partitions": sorted(engine.open_lanes)}
-        return await engine.batches.send_and_wait(engine.config.heartbeats, json.dumps(sign).encode())
+        at_work = [] if self._blind else sorted(engine.open_lanes)
+        return json.dumps({"worker": os.getpid(), "at": engine.clock(), "partitions": at_work}).encode()

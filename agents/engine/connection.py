@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,23 +11,23 @@ from typing import TYPE_CHECKING, Any, Self
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import (
-    AuthenticationFailedError,
-    KafkaError,
-    SaslAuthenticationFailed,
-    UnsupportedSaslMechanismError,
-)
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from agents.engine.refusals import asked, refusal
 from agents.errors import Refused
+from config.tls import client_context
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Iterable
     from pathlib import Path
 
+    from aiokafka import AIOKafkaProducer
+
 FIRST_WAIT = 1.0  # seconds between attempts to reach Kafka, doubled up to LONGEST_WAIT
 LONGEST_WAIT = 15.0
-
-_FINAL = (ssl.SSLError, AuthenticationFailedError, SaslAuthenticationFailed, UnsupportedSaslMechanismError)
+BETWEEN = 0.25  # seconds between a producer's questions who leads a partition
+ANSWER = 10_000  # milliseconds after which a Kafka that takes connections and says nothing counts as absent
 
 log = logging.getLogger("slawatch.kafka")
 
@@ -62,14 +61,11 @@ class Connection:
     def ssl_context(self) -> ssl.SSLContext | None:
         """Verifies the broker's certificate and name; None for PLAINTEXT.
 
-        Raises OSError for a file that is not there, ssl.SSLError for one that is no certificate.
+        Raises ValueError for a file that cannot be used.
         """
         if self.security == "PLAINTEXT":
             return None
-        context = ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
-        if self.cert_file:
-            context.load_cert_chain(str(self.cert_file), str(self.key_file) if self.key_file else None)
-        return context
+        return client_context(self.ca_file, self.cert_file, self.key_file)
 
     @property
     def servers(self) -> list[str]:
@@ -102,14 +98,11 @@ async def reach(connection: Connection) -> str:
     """
     wait = FIRST_WAIT
     while True:
-        with _Complaints() as complaints:
-            try:
-                async with admin_client(connection) as admin:
-                    return str((await admin.describe_cluster())["cluster_id"])
-            except KafkaError as error:
-                cause = complaints.last or error
-        if isinstance(cause, _FINAL):
-            raise Refused(f"no way into Kafka at {connection.bootstrap}: {cause}") from cause
+        try:
+            async with admin_client(connection, request_timeout_ms=ANSWER) as admin:
+                return str((await admin.describe_cluster())["cluster_id"])
+        except KafkaError as error:
+            cause = error
         if wait == FIRST_WAIT:
             log.warning("Kafka at %s does not answer; waiting for it: %s", connection.bootstrap, cause)
         await asyncio.sleep(wait)
@@ -121,13 +114,12 @@ class _Complaints(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.last: BaseException | None = None
+        self.causes: list[BaseException] = []
         self._logger = logging.getLogger("aiokafka")
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keeps the exception of a message."""
-        causes = [part for part in record.args or () if isinstance(part, BaseException)]
-        self.last = causes[-1] if causes else self.last
+        self.causes += [part for part in record.args or () if isinstance(part, BaseException)]
 
     def __enter__(self) -> Self:
         self._logger.addHandler(self)
@@ -137,6 +129,26 @@ class _Complaints(logging.Handler):
     def __exit__(self, *_: object) -> None:
         self._logger.removeHandler(self)
         self._logger.propagate = True
+
+
+def be_patient(producer: AIOKafkaProducer) -> None:
+    """Has a started producer wait between its questions who leads a partition.
+
+    While one has no leader, aiokafka asks again as soon as it is answered, or is refused: that took half a core and
+    a thousand lines of log a second.
+    """
+    client = producer.client
+    ask = client.force_metadata_update
+    pause: asyncio.Task[bool] | None = None
+
+    def ask_in_time() -> Any:
+        nonlocal pause
+        if pause is not None and not pause.done():
+            return asyncio.shield(pause)
+        pause = asyncio.create_task(asyncio.sleep(BETWEEN, result=False))
+        return ask()
+
+    client.force_metadata_update = ask_in_time
 
 
 async def partition_counts(connection: Connection, topics: Iterable[str]) -> dict[str, int]:
@@ -160,11 +172,29 @@ async def keeps_deletions(connection: Connection, topic: str) -> int:
 
 
 @asynccontextmanager
-async def admin_client(connection: Connection) -> AsyncIterator[AIOKafkaAdminClient]:
-    """A connected admin client. Raises KafkaConnectionError where no broker answers."""
-    admin = AIOKafkaAdminClient(**connection.aiokafka())
+async def admin_client(connection: Connection, **options: Any) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A connected admin client.
+
+    Raises Refused where no broker lets us in and waiting will not help, KafkaConnectionError where none answers.
+    """
+    admin = AIOKafkaAdminClient(**connection.aiokafka(), **options)
     try:
-        await admin.start()
+        await _start(admin, connection)
         yield admin
     finally:
         await admin.close()
+
+
+async def _start(admin: AIOKafkaAdminClient, connection: Connection) -> None:
+    with _Complaints() as complaints:
+        try:
+            await admin.start()
+        except KafkaConnectionError as error:
+            causes = complaints.causes or [error]
+        else:
+            return
+    told = [refusal(cause, connection) for cause in causes]
+    final = next((reason for reason in told if reason), None) or await asked(connection)
+    if final is not None:
+        raise Refused(f"no way into Kafka at {connection.bootstrap}: {final}") from causes[-1]
+    raise KafkaConnectionError(f"no server answers: {causes[-1] or type(causes[-1]).__name__}") from causes[-1]

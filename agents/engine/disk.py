@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
+from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from agents.engine.store import RocksStore, StateStore, UnusableError, destroy
+from agents.engine.store import FullError, RocksStore, StateStore, UnusableError, destroy, trouble
 from agents.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+_ROOM = 1 << 20
+"""Bytes that must be free at the start: one that runs full with its first write would disturb the whole group."""
 
 
 class Disk:
@@ -21,26 +26,36 @@ class Disk:
     So several workers of one machine share a data directory, and a restarted one finds its own state again.
     """
 
-    def __init__(self, folder: Path, cluster: str, keeps_deletions: int) -> None:
-        """`keeps_deletions` is how long (microseconds) the changelog keeps tombstones.
+    def __init__(self, folder: Path, belongs_to: str, keeps_deletions: int, fail: Callable[[str], NoReturn]) -> None:
+        """`belongs_to` says whose state it is; `keeps_deletions` is how long (microseconds) the changelog keeps
+        tombstones; `fail` ends the process where an open store cannot be used any more.
 
-        Raises Refused where the folder holds state of another cluster, or cannot be written.
+        Raises Refused where the folder holds the state of somebody else or cannot be written, FullError.
         """
         self._keeps_deletions = keeps_deletions
+        self._fail = fail
         try:
             self._path, self._lock = _claim(folder)
-            _same_cluster(self._path / "cluster", cluster)
+            _has_room(self._path / "room")
+            _same_owner(self._path / "belongs-to", belongs_to)
         except OSError as error:
+            meaning = trouble(folder, error)
+            if isinstance(meaning, FullError):
+                raise meaning from error
             raise Refused(f"the data directory {folder} cannot be used: {error}") from error
 
     def open(self, partition: int, end: int, now: int, told: Callable[[str], None]) -> StateStore:
         """A partition's store; one that cannot be used is thrown away, and `told` hears why.
 
-        `end` is the end of the changelog. Raises OSError where the disk is full.
+        `end` is the end of the changelog. Raises FullError, and UnusableError where a new store is damaged too.
         """
-        path = self._path / str(partition)
+        path, damaged = self._path / str(partition), self._damaged(partition)
+        create = partial(RocksStore, path, partial(self._failed, partition))
+        if damaged.exists():
+            told("it was found damaged at work")
+            destroy(damaged)
         try:
-            store = RocksStore(path)
+            store = create()
         except UnusableError as error:
             reason = f"unreadable: {error}"
         else:
@@ -54,11 +69,22 @@ class Disk:
             store.close()
         told(reason)
         destroy(path)
-        return RocksStore(path)
+        return create()
 
     def release(self) -> None:
         """Lets another process have the folder."""
         os.close(self._lock)
+
+    def _failed(self, partition: int, error: UnusableError | FullError) -> NoReturn:
+        if isinstance(error, UnusableError):
+            # The next process would find the same damage at the same place; so it begins without.
+            with suppress(OSError):
+                (self._path / str(partition)).rename(self._damaged(partition))
+            self._fail(f"the local state of partition {partition} is damaged, a restart rebuilds it: {error}")
+        self._fail(str(error))
+
+    def _damaged(self, partition: int) -> Path:
+        return self._path / f"{partition}.damaged"
 
 
 def _claim(folder: Path) -> tuple[Path, int]:
@@ -75,11 +101,20 @@ def _claim(folder: Path) -> tuple[Path, int]:
     raise AssertionError("unreachable")
 
 
-def _same_cluster(file: Path, cluster: str) -> None:
+def _has_room(file: Path) -> None:
+    try:
+        file.write_bytes(bytes(_ROOM))
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _same_owner(file: Path, owner: str) -> None:
     if not file.exists():
-        file.write_text(cluster)
-    elif (known := file.read_text()) != cluster:
+        draft = file.with_suffix(".draft")
+        draft.write_text(owner)
+        draft.replace(file)  # never half of it
+    elif (known := file.read_text()) != owner:
         raise Refused(
-            f"the local state in {file.parent} belongs to the Kafka cluster {known}, this one is {cluster}: "
-            "set SLAWATCH_DATA_DIR to another directory, or remove this one"
+            f"the local state in {file.parent} belongs to {known}, this worker to {owner}: set SLAWATCH_DATA_DIR to "
+            "another directory, or remove this one (it is rebuilt from the changelog)"
         )

@@ -7,34 +7,43 @@ import logging
 import os
 import threading
 import time
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from agents.engine.alarms import Alarms
 from agents.engine.app import App
-from agents.engine.connection import keeps_deletions, partition_counts, reach
+from agents.engine.clock import Clock
+from agents.engine.connection import be_patient, keeps_deletions, partition_counts, reach
 from agents.engine.disk import Disk
 from agents.engine.interface import Observer, wall_clock
 from agents.engine.lane import Lane
 from agents.engine.lease import Lease, ticks
-from agents.engine.store import MemoryStore
+from agents.engine.placement import LOOK, refuse_unequal, stay_equal
+from agents.engine.replay import Replay
+from agents.engine.signs import last_sign
+from agents.engine.store import FullError, MemoryStore, UnusableError
+from agents.engine.tail import keys_between, newest
 from agents.errors import Refused
 from streams.instants import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
-    from agents.engine.interface import EngineConfig, PartitionFactory
+    from agents.engine.interface import EngineConfig, PartitionFactory, Record
     from agents.engine.store import StateStore
     from agents.engine.transport import Portion
 
 FAULT = 70  # exit code: a supervisor should start it again
+TOLD = 10.0  # seconds that what is told at the end has to leave
 REFRESH = 60.0  # seconds between notes that a local store is up to date
 DRAIN = 20.0  # seconds in which everything sent must be acknowledged at a hand-over
 
+SAID = 1000  # alerts of a partition whose writer may have died before their tickets' state: two rings at the most
 STALLED = 120.0  # seconds without a turn of the event loop after which the process ends
 
 log = logging.getLogger("slawatch.engine")
@@ -53,21 +62,28 @@ class Engine:
         factory: PartitionFactory,
         observer: Observer | None = None,
         clock: Callable[[], int] = wall_clock,
+        prepare: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`prepare` is awaited whenever this process has been given partitions, before the factory is called for
+        them: what they are judged by must be as new as it was where they come from."""
         self.config = config
         self.observer = observer or Observer()
-        self.clock = clock
+        self.clock = Clock(clock, config.max_skew)
         self.lease = Lease(config.session_timeout / SECOND)
         self.stopping = False
+        self._counted = (*config.inputs, config.changelog)
         self._factory = factory
+        self._prepare = prepare
         self._stores: dict[int, StateStore] = {}
         self._lanes: dict[int, Lane] = {}
         self._found: dict[int, bool] = {}
-        self._replayed: dict[int, int] = {}
-        self._replay_next: dict[int, int] = {}
+        self._replays: dict[int, Replay] = {}
         self._next_changelog: dict[int, int] = {}
+        self._said: dict[int, list[Record]] = {}  # to be recalled once the partition opens
         self._open = False
         self.opened_at = 0
+        self._last_sign: int | None = None
+        self._telling = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._disk: Disk | None = None
         self._beat = ticks()
@@ -75,7 +91,10 @@ class Engine:
     # For the process around it
 
     async def start(self) -> None:
-        """Joins the group; returns once the first assignment is recovered. Waits for a Kafka that is not there.
+        """Joins the group; returns once the first assignment is recovered.
+
+        Waits for a Kafka that is not there, and until its clock and ours agree: a wrong time would end windows, forget
+        tickets and refuse events for good, and the partitions are better off with a worker whose clock is right.
 
         Raises Refused where the topics are missing or unequal, or the local state belongs to another cluster.
         """
@@ -84,18 +103,29 @@ class Engine:
         await self._check_counts()
         if config.data_dir:
             kept = await keeps_deletions(config.connection, config.changelog)
-            self._disk = Disk(config.data_dir / config.changelog, cluster, kept)
+            owner = f"{config.changelog} of {config.partitions} partitions in the Kafka cluster {cluster}"
+            self._disk = Disk(config.data_dir / config.changelog, owner, kept, self.fail)
         # Beside the group, for questions: on the consuming connection they wait behind the long poll.
-        self._client = AIOKafkaConsumer(**config.connection.aiokafka(), request_timeout_ms=10_000)
+        self._client = AIOKafkaConsumer(
+            **config.connection.aiokafka(), request_timeout_ms=10_000, metadata_max_age_ms=int(LOOK * 1000)
+        )
         await self._client.start()
+        self._client._client.set_topics(self._counted)  # by itself it would ask for every topic of the cluster
+        # Beside the lanes': it needs no membership, and its records do not wait behind theirs.
+        self.teller = AIOKafkaProducer(**config.connection.aiokafka(), acks="all")
+        await self.teller.start()
+        be_patient(self.teller)
+        self._last_sign = await last_sign(config.connection, config.heartbeats, config.partitions)
         self._alarms = Alarms(self, self._client)
+        self.run(self._alarms.compare())
+        await self._alarms.agreed.wait()
         self.app = App(self)
         self.app.finalize()
         threading.Thread(target=self._watch, daemon=True).start()
         self.run(self._live())
         await self.app.start()
         self.run(self._alarms.ring())
-        self.run(self._alarms.probe())
+        self.run(self._look_at_counts())
 
     async def stop(self) -> None:
         """Gives up the partitions in order: everything sent is acknowledged and committed, the group is left.
@@ -114,6 +144,7 @@ class Engine:
         for number in list(self._stores):
             self._drop(number)
         await self._client.stop()
+        await self.teller.stop()
         if self._disk:
             self._disk.release()
         guard.cancel()
@@ -125,8 +156,8 @@ class Engine:
 
     @property
     def live(self) -> frozenset[int]:
-        """The partitions that are recovered and take input."""
-        return frozenset(self.open_lanes)
+        """The partitions that are recovered, take input and cannot have another owner yet."""
+        return frozenset(self.open_lanes) if self.lease.valid else frozenset()
 
     def owner(self, partition: int) -> Any:
         """The `Partition` of a live partition, as the factory made it. Raises KeyError."""
@@ -138,26 +169,33 @@ class Engine:
 
     @property
     def skew(self) -> int:
-        """Microseconds that the broker's clock is ahead of ours, at least; 0 where it gives no time."""
-        return self._alarms.skew
+        """Microseconds that the broker's clock is ahead of the system's, at least; 0 where it gives no time."""
+        return self.clock.skew
 
     def tell(self, topic: str, value: bytes) -> None:
-        """Sends a record that no input caused; if it cannot be sent that is logged, and all."""
+        """Sends a record that no input caused, as soon as that is possible, to a partition that every reader knows."""
 
         async def send() -> None:
-            try:
-                await self.batches.send_and_wait(topic, value)
-            except KafkaError as error:
-                log.warning("a record for %s could not be sent: %r", topic, error)
+            async with self._telling:  # one after the other: "recovered" must not be before "raised"
+                while True:
+                    try:
+                        await self.teller.send_and_wait(topic, value, partition=0)
+                    except KafkaError as error:
+                        log.warning("a record for %s waits, Kafka does not take it: %r", topic, error)
+                        await asyncio.sleep(1)
+                    else:
+                        return
 
-        self.run(send())
+        if self.lease.valid:  # nothing leaves a process that was stopped while another took over
+            self.run(send())
 
     # For the transport and the table
 
     @property
     def committable(self) -> Mapping[TP, int]:
-        lanes = self._lanes.values()
-        return {TP(topic, lane.number): offset for lane in lanes for topic, offset in lane.durable.items()}
+        passed = self.app.consumer.passed
+        durable = [(TP(topic, n), offset) for n, lane in self._lanes.items() for topic, offset in lane.durable.items()]
+        return {tp: passed(tp, offset) for tp, offset in durable}
 
     async def assigned(self, partitions: frozenset[int]) -> None:
         try:
@@ -165,15 +203,15 @@ class Engine:
             for number in set(self._stores) - partitions:
                 self._drop(number)
             new = sorted(partitions - set(self._stores))
-            changelog = self.config.changelog
-            ends = await self._client.end_offsets([TopicPartition(changelog, number) for number in new])
+            ends = await self._client.end_offsets([TopicPartition(self.changelog, number) for number in new])
             for number in new:
-                store = self._stores[number] = self._open_store(number, ends[TopicPartition(changelog, number)])
+                store = self._stores[number] = self._open_store(number, ends[TopicPartition(self.changelog, number)])
                 self._found[number] = store.mark.offset >= 0
-            self._replayed = dict.fromkeys(partitions, 0)
-            self._replay_next = {}
+            self._replays = {number: Replay(self._stores[number]) for number in partitions}
         except Refused as error:
-            self.fail(str(error), code=3)
+            await self._refuse(error)
+        except (FullError, UnusableError) as error:
+            self.fail(str(error))
         except Exception as error:  # noqa: BLE001 - Faust would go on without the partitions
             self.fail(f"the assignment could not be taken: {error!r}")
 
@@ -185,12 +223,8 @@ class Engine:
         # Faust hands over a late record of a partition that was given up, too.
         if partition not in self._stores:
             return
-        previous = portion.previous[self.config.changelog]
-        if previous not in (None, self._replay_next.get(partition)):
-            self.fail(f"the changelog of partition {partition} goes on at {previous}: something was lost")
-        self._replay_next[partition] = portion.records[-1].offset + 1
         try:
-            self._replayed[partition] += self._stores[partition].replay(portion.records, self.clock())
+            self._replays[partition].take(portion.records, portion.previous[self.changelog], self.clock())
         except Exception as error:  # noqa: BLE001 - Faust would only log it
             self.fail(f"the changelog of partition {partition} could not be replayed: {error!r}")
 
@@ -199,15 +233,26 @@ class Engine:
             inputs = {tp.partition for tp in self.app.consumer.assignment() if tp.topic in self.config.inputs}
             if inputs != set(self._stores):
                 self.fail(f"input partitions {sorted(inputs)} but changelog partitions {sorted(self._stores)}")
+            replays = self._replays
+            # Not in `assigned`: the group gets no heartbeat while that is awaited.
+            if self._prepare is not None:
+                await self._prepare()
+            taken = [number for number in replays if number not in self._lanes or replays[number].applied]
+            said = await newest(self.config.connection, self.config.alerts, taken, SAID) if self.config.alerts else {}
+            if self._replays is not replays:
+                return  # assigned anew meanwhile, which is recovered in its turn
+            self._said |= said
             for number, store in self._stores.items():
                 started = ticks()
-                kept = self._lanes.get(number)
-                if kept and self._replayed[number]:
+                kept, replay = self._lanes.get(number), self._replays[number]
+                if kept and replay.applied:
                     self._lanes.pop(number).close()
                 if number not in self._lanes:
                     self._lanes[number] = Lane(number, store, self._factory(number, store), self)
-                    self.observer.recovered(number, self._replayed[number], self._found[number], ticks() - started)
+                    self.observer.recovered(number, replay.applied, self._found[number], ticks() - started)
                     await asyncio.sleep(0)
+                if replay.refused:
+                    self.observer.refused(self.changelog, number, replay.refused, anew=replay.anew)
                 self._next_changelog[number] = max(ends[number], store.mark.offset + 1)
             if not self._stores:
                 self._open = True  # nothing to seek, so `opened` is not called
@@ -221,19 +266,21 @@ class Engine:
             beginning = beginnings[TopicPartition(*tp)]
             if offset is not None and offset < beginning:
                 self.observer.input_lost(tp.topic, tp.partition, beginning - offset)
-            positions[tp] = max(offset or 0, beginning)
+            positions[tp] = beginning if self._replays[tp.partition].anew else max(offset or 0, beginning)
         return positions
 
     def opened(self, positions: Mapping[TP, int]) -> None:
         for number, lane in self._lanes.items():
             mine = {tp.topic: offset for tp, offset in positions.items() if tp.partition == number}
-            lane.open(mine, self._next_changelog[number])
+            lane.open(mine, self._next_changelog[number], self._replays[number].refused)
+            lane.recall(self._said.pop(number, ()))
             self._alarms.forget(number)
-        self.opened_at = self.clock()
+        # After a time without any worker the monitor has been blind since then, until it has read all that came.
+        self.opened_at, self._last_sign = self._last_sign or self.clock(), None
         self._open = True
 
     async def giving_up(self) -> None:
-        live = self.live
+        given_up = frozenset(self.open_lanes)
         self._open = False
         try:
             async with asyncio.timeout(DRAIN):
@@ -241,8 +288,8 @@ class Engine:
                     await lane.drained()
         except TimeoutError:
             self.fail(f"writes were not acknowledged within {DRAIN:.0f} s at a hand-over")
-        if live:
-            self.observer.revoked(live)
+        if given_up:
+            self.observer.revoked(given_up)
 
     async def take(self, message: Any) -> None:
         lane = self._lanes.get(message.partition)
@@ -267,15 +314,7 @@ class Engine:
         return self.config.changelog
 
     async def changelog_keys(self, partition: int, first: int, end: int) -> set[bytes]:
-        tp = TopicPartition(self.config.changelog, partition)
-        keys: set[bytes] = set()
-        async with AIOKafkaConsumer(**self.config.connection.aiokafka()) as consumer:
-            consumer.assign([tp])
-            consumer.seek(tp, first)
-            while await consumer.position(tp) < end:
-                fetched = await consumer.getmany(tp, timeout_ms=1000)
-                keys |= {record.key for record in fetched.get(tp, ()) if record.offset < end and record.key}
-        return keys
+        return await keys_between(self.config.connection, self.config.changelog, partition, first, end)
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(self._guarded(work))
@@ -296,6 +335,11 @@ class Engine:
         os._exit(code)
 
     # For the alarms
+
+    def reached(self, lane: Lane) -> Mapping[str, int]:
+        """By input topic, the offset below which there is no record that a lane has not applied."""
+        passed = self.app.consumer.passed
+        return {topic: passed(TP(topic, lane.number), offset) for topic, offset in lane.read.items()}
 
     @property
     def open_lanes(self) -> Mapping[int, Lane]:
@@ -322,14 +366,8 @@ class Engine:
                 self.fail("the event loop stands still")
 
     def _open_store(self, number: int, end: int) -> StateStore:
-        if self._disk is None:
-            return MemoryStore()
-
-        def told(reason: str) -> None:
-            log.warning("the local state of partition %d is rebuilt from the changelog: %s", number, reason)
-            self.observer.rebuilt(number, reason)
-
-        return self._disk.open(number, end, self.clock(), told)
+        told = partial(self.observer.rebuilt, number)
+        return self._disk.open(number, end, self.clock(), told) if self._disk else MemoryStore()
 
     def _drop(self, number: int) -> None:
         lane = self._lanes.pop(number, None)
@@ -337,13 +375,24 @@ class Engine:
             lane.refresh()
             lane.close()
         self._alarms.forget(number)
+        self._said.pop(number, None)
         self._stores.pop(number).close()
 
     async def _check_counts(self) -> None:
-        config = self.config
-        for topic, count in (await partition_counts(config.connection, (*config.inputs, config.changelog))).items():
-            if count != config.partitions:
-                raise Refused(
-                    f"topic {topic} has {count or 'no'} partitions, {config.partitions} are configured: all input "
-                    "topics and the changelog need the same number (`slawatch topics check` lists them all)"
-                )
+        refuse_unequal(await partition_counts(self.config.connection, self._counted), self.config.partitions)
+
+    async def _look_at_counts(self) -> None:
+        try:
+            await stay_equal(self._client, self._counted, self.config.partitions)
+        except Refused as error:
+            await self._refuse(error)
+
+    async def _refuse(self, error: Refused) -> NoReturn:
+        """Ends the process, once those who run it are told."""
+        self._open = False
+        before = set(self._tasks)
+        self.observer.misfit(str(error).partition(":")[0])
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TOLD):
+                await asyncio.gather(*self._tasks - before)
+        self.fail(str(error), code=3)

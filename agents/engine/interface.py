@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from agents.engine.clock import MAX_SKEW
 from streams.instants import MINUTE, SECOND
 
 if TYPE_CHECKING:
@@ -96,6 +97,10 @@ class Partition(Protocol):
         """Everything appended before `read_up_to` was applied. Called while `wake_at() + grace <= read_up_to`,
         again and again until that no longer holds: a call may do a bounded part of the work."""
 
+    def recall(self, said: Sequence[Record], now: int) -> Changes:
+        """The newest records of the alerts topic, in their order, when the partition is taken: its last owner may have
+        died with an alert written and the ticket not. Not called where there are none."""
+
     def close(self) -> None: ...
 
 
@@ -124,6 +129,14 @@ class Observer:
     def foreign_write(self, partition: int, records: int) -> None:
         """Another process wrote to the changelog of a partition that is ours; its keys were written again."""
 
+    def refused(self, topic: str, partition: int, records: Mapping[bytes, int], *, anew: bool) -> None:
+        """Recovery met records of the changelog (key: offset) that no worker wrote, or that were changed: they are not
+        applied, and are written over. `anew`: earlier ones of their keys may be gone, so the partition's input is
+        read again from its beginning."""
+
+    def held_back(self) -> None:
+        """Writes were kept from leaving: the group session has run out, and the partitions may have another owner."""
+
     def input_lost(self, topic: str, partition: int, records: int) -> None:
         """Records that were never read are gone from an input topic: its retention is too short."""
 
@@ -134,6 +147,9 @@ class Observer:
     def skewed(self, skew: int | None) -> None:
         """The broker's clock is this far (microseconds) ahead of ours, more than is allowed: alarms hold.
         None: it is over."""
+
+    def misfit(self, reason: str) -> None:
+        """The topics have changed and do not fit any more: the process ends after this."""
 
     def holding(self, reason: str | None) -> None:
         """Alarms hold for a while after an error on the way to Kafka; None: they ring again."""
@@ -155,10 +171,11 @@ class EngineConfig:
     heartbeats: str  # a topic with LogAppendTime: the clock probe
     partitions: int
     data_dir: Path | None  # None: all state in memory
+    alerts: str | None = None  # where `Changes.alerts` go, for `recall`; None: nothing is recalled
     session_timeout: int = 10 * SECOND
     grace: int = SECOND
     input_stall: int = MINUTE
-    max_skew: int = MINUTE
+    max_skew: int = MAX_SKEW
     settle: int = 10 * SECOND  # how long alarms hold after an error on the way to Kafka: as producers wait to reconnect
     max_chunk: int = (
         20_000  # records of a portion: several events of a ticket in it cost one write; it takes under a second

@@ -10,12 +10,13 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from agents.engine.interface import Changes, Out
+from agents.engine.replay import proof
 from agents.engine.store import Mark
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 
-    from agents.engine.interface import Observer, Partition
+    from agents.engine.interface import Observer, Partition, Record
     from agents.engine.store import Rows, StateStore
     from agents.engine.transport import Portion
 
@@ -33,7 +34,10 @@ class Surroundings(Protocol):
     """What a lane asks of the engine."""
 
     observer: Observer
-    clock: Callable[[], int]
+
+    @property
+    def clock(self) -> Callable[[], int]:
+        """Gives microseconds since the epoch."""
 
     @property
     def batches(self) -> Batches:
@@ -83,11 +87,25 @@ class Lane:
         self._idle.set()
         self._open_derived: Rows | None = None  # of the last changelog batch on its way: later ones join it
 
-    def open(self, positions: Mapping[str, int], next_changelog: int) -> None:
-        """Input flows from these offsets; the changelog is known up to `next_changelog`."""
+    def open(self, positions: Mapping[str, int], next_changelog: int, refused: Iterable[bytes] = ()) -> None:
+        """Input flows from these offsets; the changelog is known up to `next_changelog`, and `refused` are the keys
+        whose last record there is not ours."""
         self.read = dict(positions)
         self.durable = {}
         self._next_changelog = next_changelog
+        if refused:
+            work = _Work(Changes(), {})
+            self._begin(work)
+            self._write_again(work, refused)
+
+    def recall(self, said: Sequence[Record]) -> None:
+        """Shows the owner alerts that were written before it had the partition."""
+        changes = self.owner.recall(said, self._around.clock()) if said else None
+        if changes:
+            self.store.put(changes.tickets)
+            work = _Work(changes, {})
+            self._begin(work)
+            self._enqueue(work)
 
     @property
     def idle(self) -> bool:
@@ -118,22 +136,22 @@ class Lane:
         changes = self.owner.chunk(records, self._around.clock())
         read.update(upto)
         self._around.observer.chunk(self.number, len(records), perf_counter() - started)
-        await self._submit(_Work(changes, upto))
-
-    async def ring(self, read_up_to: int) -> None:
-        """Lets the owner announce what is due."""
-        started = perf_counter()
-        changes = self.owner.ring(read_up_to, self._around.clock())
-        self._around.observer.rung(self.number, len(changes.alerts), perf_counter() - started)
-        await self._submit(_Work(changes, {}))
-
-    async def _submit(self, work: _Work) -> None:
-        self.store.put(work.changes.tickets)
-        self._begin(work)
-        self._enqueue(work)
+        self._submit(_Work(changes, upto))
         while not self.has_room:
             self._room.clear()
             await self._room.wait()
+
+    async def ring(self, read_up_to: int) -> None:
+        """Lets the owner announce what is due. Waits for nothing: whoever rings looks after the other lanes too."""
+        started = perf_counter()
+        changes = self.owner.ring(read_up_to, self._around.clock())
+        self._around.observer.rung(self.number, len(changes.alerts), perf_counter() - started)
+        self._submit(_Work(changes, {}))
+
+    def _submit(self, work: _Work) -> None:
+        self.store.put(work.changes.tickets)
+        self._begin(work)
+        self._enqueue(work)
 
     def _begin(self, work: _Work) -> None:
         self._unfinished.append(work)
@@ -188,10 +206,11 @@ class Lane:
         batch = batches.create_batch()
         rows: Rows = {}
         for key, value in work.changes.tickets.items():
-            if batch.append(timestamp=timestamp, key=key, value=value) is None:
+            headers = proof(key, value)
+            if batch.append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
                 await self._send_changelog(work, batch, rows, derived=None)
                 batch, rows = batches.create_batch(), {}
-                batch.append(timestamp=timestamp, key=key, value=value)
+                batch.append(timestamp=timestamp, key=key, value=value, headers=headers)
             rows[key] = value
         await self._send_changelog(work, batch, rows, derived=work.changes.derived)
 
@@ -221,7 +240,7 @@ class Lane:
             self._around.fail(f"partition {self.number}: a write was not acknowledged: {error!r}")
         self._step(work)
 
-    def _settle(self, cold: Iterable[bytes], rows: Rows, derived: Rows | None, base: int) -> None:
+    def _settle(self, cold: Collection[bytes], rows: Rows, derived: Rows | None, base: int) -> None:
         if base != self._next_changelog:
             if base < self._next_changelog:
                 self._around.fail(f"the changelog of partition {self.number} acknowledged offset {base}")
@@ -237,8 +256,11 @@ class Lane:
     async def _overwrite(self, work: _Work, first: int, end: int) -> None:
         """Another process wrote [first, end) of our changelog; the last record of a key must be ours."""
         keys = await self._around.changelog_keys(self.number, first, end)
-        work.changes.tickets = {key: self.store.get(key) for key in keys}
         self._around.observer.foreign_write(self.number, end - first)
+        self._write_again(work, keys)
+
+    def _write_again(self, work: _Work, keys: Iterable[bytes]) -> None:
+        work.changes.tickets = {key: self.store.get(key) for key in keys}
         self._enqueue(work)
 
     def _step(self, work: _Work) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import struct
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
 
 import rocksdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from agents.engine.interface import Record
@@ -22,6 +23,9 @@ _MARK_KEY = b"mark"
 _MARK = struct.Struct(">qqq")
 _BLOCKS = rocksdict.Cache(64 << 20)  # shared by all partitions of the process
 _MISSING = object()
+_GENERATION = 4 << 20  # bytes of tickets in each half of what a store keeps in memory
+_ROW = 200  # bytes that a ticket in memory takes beyond its value
+_FULL = ("No space left", "Disk quota exceeded", "File too large")
 
 
 class Mark(NamedTuple):
@@ -33,7 +37,17 @@ class Mark(NamedTuple):
 
 
 class UnusableError(Exception):
-    """A local store cannot be opened and may be thrown away; the changelog has it all."""
+    """A local store is damaged and may be thrown away; the changelog has it all."""
+
+
+class FullError(OSError):
+    """There is no room for the local state; what is on disk stays as good as it is."""
+
+    def __init__(self, path: Path, error: Exception) -> None:
+        super().__init__(
+            f"no room for the local state in {path}: make room there, or set SLAWATCH_DATA_DIR to another directory, "
+            f"and start again; nothing is lost ({error})"
+        )
 
 
 class StateStore(Protocol):
@@ -51,11 +65,11 @@ class StateStore(Protocol):
     def put(self, tickets: Rows) -> None:
         """The tickets are seen from now on; they are not durable yet."""
 
-    def settle(self, tickets: Rows, derived: Rows | None, mark: Mark, cold: Iterable[bytes]) -> None:
+    def settle(self, tickets: Rows, derived: Rows | None, mark: Mark, cold: Collection[bytes]) -> None:
         """Keeps what the changelog has acknowledged; `derived` None: the rest of these changes comes later."""
 
-    def replay(self, records: Iterable[Record], at: int) -> int:
-        """Applies changelog records that are newer than `mark`; returns how many."""
+    def replay(self, records: Sequence[Record], upto: int, at: int) -> None:
+        """Applies changelog records; from now on it holds the changelog up to the offset `upto`."""
 
     def close(self) -> None: ...
 
@@ -85,49 +99,85 @@ class MemoryStore:
     def put(self, tickets: Rows) -> None:
         _update(self._tickets, tickets)
 
-    def settle(self, tickets: Rows, derived: Rows | None, mark: Mark, cold: Iterable[bytes]) -> None:
+    def settle(self, tickets: Rows, derived: Rows | None, mark: Mark, cold: Collection[bytes]) -> None:
         if derived is not None:
             _update(self._derived, derived)
         self.mark = mark
 
-    def replay(self, records: Iterable[Record], at: int) -> int:
-        newer = [record for record in records if record.offset > self.mark.offset]
-        _update(self._tickets, {record.key: record.value for record in newer if record.key is not None})
-        if newer:
-            self.derived_stale = True
-            self.mark = self.mark._replace(offset=newer[-1].offset, at=at)
-        return len(newer)
+    def replay(self, records: Sequence[Record], upto: int, at: int) -> None:
+        _update(self._tickets, {record.key: record.value for record in records if record.key is not None})
+        self.derived_stale = True
+        self.mark = self.mark._replace(offset=upto, at=at)
 
     def close(self) -> None:
         pass
 
 
-class RocksStore:
-    """RocksDB, and before it in memory the tickets that were written and are not cold.
+def _raise(error: Exception) -> NoReturn:
+    raise error
 
-    Raises UnusableError where the folder holds no readable database, OSError where it cannot be written.
+
+class _Recent:
+    """The rows written last, so many bytes of them: two generations, of which the older is dropped as a whole."""
+
+    def __init__(self) -> None:
+        self._young: dict[bytes, bytes] = {}
+        self._old: dict[bytes, bytes] = {}
+        self._room = _GENERATION
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def get(self, key: bytes) -> bytes | None:
+        value = self._young.get(key)
+        return value if value is not None else self._old.get(key)
+
+    def put(self, key: bytes, value: bytes) -> None:
+        self._young[key] = value
+        self._room -= len(value) + _ROW
+        if self._room < 0:
+            self._old, self._young, self._room = self._young, {}, _GENERATION
+
+    def drop(self, key: bytes) -> None:
+        self._young.pop(key, None)
+        self._old.pop(key, None)
+
+
+class RocksStore:
+    """RocksDB, and before it in memory the tickets that are not on disk yet and those written last.
+
+    Raises UnusableError where the folder holds no sound database, FullError where there is no room to open it.
+    `failed` hears the same of an open one, from wherever it was read or written: its callers cannot go on.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, failed: Callable[[UnusableError | FullError], NoReturn] = _raise) -> None:
         self._path = path
-        self._db = _open(path)
-        self._memory: Rows = {}  # None: a tombstone that is not on disk yet
-        mark = self._db.get(_MARK_KEY)
-        self.mark = Mark() if mark is None else Mark(*_MARK.unpack(mark))
+        self._failed = failed
+        self._pending: Rows = {}  # not on disk yet
+        self._recent = _Recent()
+        try:
+            self._db, self.mark = _open(path)
+        except Exception as error:  # the library raises nothing narrower
+            raise trouble(path, error) from error
         self.derived_stale = self.mark.derived != self.mark.offset
 
     def get(self, key: bytes) -> bytes | None:
-        value = self._memory.get(key, _MISSING)
-        if value is _MISSING:
-            value = self._db.get(_TICKET + key)
-        return value  # type: ignore[return-value]  # the sentinel is gone
+        if key in self._pending:
+            return self._pending[key]
+        value = self._recent.get(key)
+        if value is None:
+            try:
+                value = self._db.get(_TICKET + key)
+            except Exception as error:  # noqa: BLE001 - the library raises nothing narrower
+                self._fail(error)
+        return value
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
-        for key, value in self._memory.items():
+        for key, value in self._pending.items():
             if value is not None:
                 yield key, value
         for key, stored in self._rows(_TICKET):
-            if key not in self._memory:
+            if key not in self._pending:
                 yield key, stored
 
     def derived_items(self) -> Iterator[tuple[bytes, bytes]]:
@@ -143,48 +193,63 @@ class RocksStore:
         self.derived_stale = False
 
     def put(self, tickets: Rows) -> None:
-        self._memory.update(tickets)
+        self._pending.update(tickets)
 
-    def settle(self, tickets: Rows, derived: Rows | None, mark: Mark, cold: Iterable[bytes]) -> None:
+    def settle(self, tickets: Rows, derived: Rows | None, mark: Mark, cold: Collection[bytes]) -> None:
         batch = rocksdict.WriteBatch(raw_mode=True)
         _add(batch, _TICKET, tickets)
         if derived:
             _add(batch, _DERIVED, derived)
         right = derived is not None and not self.derived_stale
         self._write(batch, mark._replace(derived=mark.offset if right else self.mark.derived))
-        memory = self._memory
-        for key in cold:
-            if key in tickets and memory.get(key) is tickets[key]:
-                memory.pop(key, None)
+        pending, recent = self._pending, self._recent
         for key, value in tickets.items():
-            if value is None and memory.get(key, _MISSING) is None:
-                del memory[key]
+            if pending.get(key, _MISSING) is value:  # else a newer write of it is under way
+                del pending[key]
+            if value is None or key in cold:
+                recent.drop(key)
+            else:
+                recent.put(key, value)
 
-    def replay(self, records: Iterable[Record], at: int) -> int:
+    def replay(self, records: Sequence[Record], upto: int, at: int) -> None:
         batch = rocksdict.WriteBatch(raw_mode=True)
-        newer = [record for record in records if record.offset > self.mark.offset]
-        for record in newer:
+        for record in records:
             if record.key is not None:
                 _add(batch, _TICKET, {record.key: record.value})
-                self._memory.pop(record.key, None)
-        if newer:
-            self.derived_stale = True
-            self._write(batch, self.mark._replace(offset=newer[-1].offset, at=at))
-        return len(newer)
+                self._recent.drop(record.key)
+        self.derived_stale = True
+        self._write(batch, self.mark._replace(offset=upto, at=at))
 
     def close(self) -> None:
-        self._db.close()
+        try:
+            self._db.close()
+        except Exception as error:  # noqa: BLE001 - the library raises nothing narrower
+            self._fail(error)
 
     def _rows(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        for key, value in self._db.items(from_key=prefix):
-            if key[:1] != prefix:
-                return
-            yield key[1:], value
+        try:
+            rows = self._db.iter()
+            rows.seek(prefix)
+            while rows.valid():
+                key = rows.key()
+                if key[:1] != prefix:
+                    return
+                yield key[1:], rows.value()
+                rows.next()
+            rows.status()  # at a damaged block it ends as at the last row; this raises
+        except Exception as error:  # noqa: BLE001 - the library raises nothing narrower
+            self._fail(error)
 
     def _write(self, batch: rocksdict.WriteBatch, mark: Mark) -> None:
         batch.put(_MARK_KEY, _MARK.pack(*mark))
-        self._db.write(batch)
+        try:
+            self._db.write(batch)
+        except Exception as error:  # noqa: BLE001 - the library raises nothing narrower
+            self._fail(error)
         self.mark = mark
+
+    def _fail(self, error: Exception) -> NoReturn:
+        self._failed(trouble(self._path, error))
 
 
 def destroy(path: Path) -> None:
@@ -208,7 +273,7 @@ def _add(batch: rocksdict.WriteBatch, prefix: bytes, rows: Rows) -> None:
             batch.put(prefix + key, value)
 
 
-def _open(path: Path) -> rocksdict.Rdict:
+def _open(path: Path) -> tuple[rocksdict.Rdict, Mark]:
     path.mkdir(parents=True, exist_ok=True)
     options = rocksdict.Options(raw_mode=True)
     options.create_if_missing(True)
@@ -217,13 +282,31 @@ def _open(path: Path) -> rocksdict.Rdict:
     options.set_max_open_files(128)
     options.set_keep_log_file_num(2)
     options.set_max_log_file_size(1 << 20)
+    options.set_disable_auto_compactions(True)
     table = rocksdict.BlockBasedOptions()
     table.set_block_cache(_BLOCKS)
     table.set_bloom_filter(10, False)
     options.set_block_based_table_factory(table)
+    tables = {file.name for file in path.glob("*.sst")}
+    db = rocksdict.Rdict(str(path), options)
     try:
-        return rocksdict.Rdict(str(path), options)
-    except Exception as error:  # the library raises nothing narrower
-        if "No space left" in str(error):
-            raise OSError(f"no space left for the local state in {path}: {error}") from error
-        raise UnusableError(str(error)) from error
+        # RocksDB takes damage at the end of its list of tables for a crash while writing it, forgets the tables behind
+        # it, and has the newest mark from its log. A crash may leave such a table too: it is rebuilt for nothing then.
+        forgotten = tables - {file["name"].lstrip("/") for file in db.live_files()}
+        if forgotten:
+            raise UnusableError(f"{path}: its list of tables does not name {', '.join(sorted(forgotten))}")
+        db.set_options({"disable_auto_compactions": "false"})
+        mark = db.get(_MARK_KEY)
+    except Exception:
+        with suppress(Exception):  # it may not even close; but its lock would stay
+            db.close()
+        raise
+    return db, Mark() if mark is None else Mark(*_MARK.unpack(mark))
+
+
+def trouble(path: Path, error: Exception) -> UnusableError | FullError:
+    """What an error on the way to the disk means for the state in a folder."""
+    text = str(error)
+    if any(full in text for full in _FULL):
+        return FullError(path, error)
+    return error if isinstance(error, UnusableError) else UnusableError(f"{path}: {text}")

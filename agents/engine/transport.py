@@ -17,6 +17,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from agents.engine.alignment import Alignment
+from agents.engine.connection import be_patient
 from agents.engine.lease import Lease, ticks
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
             partition_assignment_strategy=[self._assignor],
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            isolation_level="read_committed",  # what a transaction took back never was
             fetch_min_bytes=FETCH_MIN_BYTES,
             fetch_max_wait_ms=int(FETCH_MAX_WAIT * 1000),
             session_timeout_ms=session,
@@ -110,6 +112,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
 
     async def on_start(self) -> None:
         self._handed: dict[Any, int] = {}
+        self._given: dict[Any, int] = {}
+        self.passed: dict[Any, tuple[int, int]] = {}
         self.alignment = Alignment(self.app.engine.config.inputs, self._unread, ticks)
         self.seeks: Counter[Any] = Counter()
         await super().on_start()
@@ -134,23 +138,34 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
         chunks = {}
         for tp, records in fetched.items():
             chunks[tp] = Chunk(records, self._handed.get(tp), generation, self.seeks[tp])
-            self._handed[tp] = records[-1].offset + 1
+            self._handed[tp] = self._given[tp] = records[-1].offset + 1
             self.alignment.fetched(TP(*tp), records[-1].timestamp)
+        # Marks of transactions, and gaps that compaction left, are passed and never handed out. Noted here, where no
+        # record is between the position and us.
+        self.passed = {
+            tp: (given, state.position)
+            for tp, given in self._given.items()
+            if (state := self._state(tp)) is not None and state.position > given
+        }
         return chunks
 
     def _unread(self, tp: TP) -> bool:
+        state = self._state(tp)
+        return state is not None and (state.lso is None or state.position < state.lso)
+
+    def _state(self, tp: Any) -> Any:
+        """What aiokafka knows of a place that is ours and has a position, else None."""
         assignment = self._consumer._subscription.subscription.assignment
         state = assignment.state_value(driver.ensure_aiokafka_TP(tp)) if assignment is not None else None
-        if state is None or not state.has_valid_position:
-            return False
-        return state.highwater is None or state.position < state.highwater
+        return state if state is not None and state.has_valid_position else None
 
     async def _seek_wait(self, consumer: Any, partitions: Mapping[Any, int]) -> None:
         self._sought(partitions)
         await super()._seek_wait(consumer, partitions)
 
-    def _sought(self, tps: Iterable[Any]) -> None:
-        for tp in tps:
+    def _sought(self, positions: Mapping[Any, int]) -> None:
+        self._given.update(positions)
+        for tp in positions:
             self.seeks[tp] += 1
             self._handed.pop(tp, None)
             self.alignment.sought(TP(*tp))
@@ -207,11 +222,17 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust publishes no typ
         super().__init__(*args, **options)
         self._awaiting_seek: set[TP] = set()
         self._positions: Mapping[TP, int] | None = None
+        self._may_commit = False
 
     @property
     def host(self) -> Host:
         """The engine."""
         return self.app.engine  # type: ignore[no-any-return]  # Faust publishes no types
+
+    def passed(self, tp: TP, offset: int) -> int:
+        """The next offset that may hold a record, where every one before `offset` was taken."""
+        given, position = self._thread.passed.get(tp, (None, offset))
+        return position if given == offset else offset
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -300,8 +321,13 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust publishes no typ
         tps = {tp for tp in self.assignment() if self._is_input(tp)}
         if not tps:
             return
-        positions = await self.host.positions(await self._thread.committed(tps))
+        committed = await self._thread.committed(tps)
+        positions = await self.host.positions(committed)
         await self._thread.seek_all(positions)
+        # Where the input is read anew, whoever goes on after a crash must do so from there too.
+        back = {tp: offset for tp, offset in positions.items() if offset < (committed[tp] or 0)}
+        if back and not await self._commit(back):
+            self.host.fail("the beginning of what is read anew could not be committed")
         self._read_offset.update(positions)
         self._committed_offset.update(positions)
         self._positions = positions
@@ -316,16 +342,21 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust publishes no typ
             return
         opened, self._awaiting_seek = self._awaiting_seek, set()
         self.host.opened(self._positions)
+        self._may_commit = True
         super().resume_partitions(opened)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Finishes what is under way and commits it; a process without a lease ends here, before it can write."""
         if not self.host.lease.valid:
-            self.host.fail("the group session ran out while this process was stopped or cut off")
+            self.host.fail(
+                "the group session ran out while this process was stopped or cut off; "
+                f"writes were held back {self.host.lease.refused} times"
+            )
         self._awaiting_seek = set()
         await self.host.giving_up()
         await self.maybe_wait_for_commit_to_finish()
         await self.commit()
+        self._may_commit = False
         await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
@@ -346,7 +377,9 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust publishes no typ
     async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
         owned = self.assignment()
         offsets = {tp: offset for tp, offset in offsets.items() if tp in owned}
-        if not offsets or not await self._commit(offsets):
+        # Between two assignments a commit is of no generation: it costs us the membership, and the group another round,
+        # in which the next one of twice a second comes again.
+        if not self._may_commit or not offsets or not await self._commit(offsets):
             return False
         self._committed_offset.update(offsets)
         return True
@@ -374,7 +407,9 @@ class Producer(driver.Producer):  # type: ignore[misc]  # Faust publishes no typ
     async def on_start(self) -> None:
         """Without the lease nothing leaves: a stopped and resumed process wrote over its successor's state."""
         await super().on_start()
+        be_patient(self._producer)
         lease: Lease = self.app.engine.lease
+        observer = self.app.engine.observer
         accumulator = self._producer._message_accumulator
         drain = accumulator.drain_by_nodes
 
@@ -382,6 +417,7 @@ class Producer(driver.Producer):  # type: ignore[misc]  # Faust publishes no typ
             if lease.valid:
                 return drain(*args, **options)
             lease.refused += 1
+            observer.held_back()
             return {}, True
 
         accumulator.drain_by_nodes = leased_drain
