@@ -1,4 +1,4 @@
-"""The engine's parts by themselves: the order of writes, the lease, the watermark, the clock probe."""
+"""The engine's parts by themselves: the order of writes, the lease, the watermark."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from aiokafka import TopicPartition
 from faust.types import TP
 from waiting import eventually
 
-from agents.engine import Changes, Observer, Out
-from agents.engine.clock import ClockProbe
+from agents.engine import Changes, Connection, Engine, EngineConfig, Observer, Out
 from agents.engine.lane import Lane
 from agents.engine.lease import Lease, ticks
 from agents.engine.store import RocksStore
 from agents.engine.transport import Portion, _Active
 from agents.engine.watermark import Watermark
-from streams.instants import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -154,6 +152,14 @@ class TestLane:
         await engine.acknowledge("alerts")
         assert engine.topics == ["changelog"]
 
+    async def test_a_ring_never_waits_for_writes_that_are_stuck(self, lane: Lane, owner: Owner) -> None:
+        """Whoever rings looks after the other lanes too, and has to say that the monitor is blind."""
+        owner.changes = [Changes(tickets={b"k": b"%d" % n}, alerts=[Out("alerts", b"k", b"%d" % n)]) for n in range(9)]
+        async with asyncio.timeout(1):
+            while lane.has_room:
+                await lane.ring(5)
+        assert owner.changes, "and it is asked for no more than has room"
+
     async def test_an_offset_is_committable_once_everything_it_caused_is_acknowledged(
         self, lane: Lane, engine: FakeEngine, owner: Owner
     ) -> None:
@@ -283,46 +289,18 @@ async def test_input_is_read_up_to_the_newest_question_whose_answer_was_reached(
     assert watermark.read_up_to(0, {"a": 99, "b": 99}) is None
 
 
-@pytest.mark.parametrize(
-    ("appended_ms", "kind", "skew"),
-    [
-        (1_700_000_000_100, 1, 0),
-        (1_700_000_000_300, 1, 100_000),
-        (1_699_999_999_900, 1, -100_000 + 999),
-        (1_600_000_000_000, 0, 0),
-        (1_234, 1, 0),
-    ],
-)
-async def test_the_skew_is_what_the_append_time_lies_outside_sending_and_acknowledgement(
-    appended_ms: int, kind: int, skew: int
-) -> None:
-    """A record without append time, or with a made-up one, says nothing."""
-    times = [1_700_000_000_000_000, 1_700_000_000_000_000, 1_700_000_000_200_000]
-    probe = ClockProbe(lambda: times.pop(0) if len(times) > 1 else times[0])
-    assert not probe.known
-
-    async def send() -> Any:
-        return SimpleNamespace(timestamp=appended_ms, timestamp_type=kind)
-
-    await probe.measure(send)
-    assert probe.skew == skew
-
-
-async def test_a_clock_that_was_set_is_asked_about_again() -> None:
-    ahead = 1_700_000_000 * SECOND
-
-    def clock() -> int:
-        return int(ticks() * SECOND) + ahead
-
-    async def send() -> Any:
-        return SimpleNamespace(timestamp=clock() // 1000, timestamp_type=1)
-
-    probe = ClockProbe(clock)
-
-    await probe.measure(send)
-    assert probe.known
-    ahead += 3600 * SECOND
-    assert not probe.known
+def test_a_partition_is_shown_only_while_nobody_else_can_have_it() -> None:
+    """Resumed, or cut off from the group, it does not know yet that it has a successor."""
+    connection = Connection("127.0.0.1:1")
+    config = EngineConfig(connection, "app", ("input",), "changelog", "beats", partitions=4, data_dir=None)
+    engine: Any = Engine(config, lambda number, store: SimpleNamespace())
+    engine._lanes, engine._open = {3: object()}, True
+    engine.lease.renew(ticks())
+    assert engine.live == {3}
+    engine.lease = Lease(10)
+    engine.lease.renew(ticks() - 11)
+    assert engine.live == frozenset()
+    assert engine.open, "it goes on until it learns that it has one"
 
 
 def test_a_fetch_under_way_sees_partitions_paused_and_never_takes_none_for_all() -> None:

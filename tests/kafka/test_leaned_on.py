@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 import aiokafka
 import faust
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator
+from aiokafka.producer.sender import Sender
 from faust.tables.recovery import Recovery
 from faust.tables.table import Table
 from faust.transport.consumer import Consumer as BaseConsumer
@@ -75,10 +78,15 @@ CALLED: list[tuple[Callable[..., Any], list[str]]] = [
     (driver.Producer.on_start, ["self._producer = self._new_producer()"]),
     (driver.Producer._new_producer, ["_settings_default()", "_settings_auth()", "_settings_extra()"]),
     (aiokafka.AIOKafkaConsumer.start, ["self._coordinator = GroupCoordinator("]),
+    (aiokafka.AIOKafkaConsumer.partitions_for_topic, ["self._client.cluster"]),
+    (AIOKafkaClient._md_synchronizer, ["self._metadata_max_age_ms", "self._metadata_update(self.cluster, topics)"]),
+    (AIOKafkaClient.set_topics, ["self._topics = set(topics)"]),
+    (Sender._sender_routine, ["fut = self.client.force_metadata_update()", "waiters.add(fut)"]),
     (aiokafka.AIOKafkaProducer.__init__, ["self._message_accumulator = MessageAccumulator("]),
     (GroupCoordinator._do_heartbeat, ["HeartbeatRequest(", "self._send_req(request)"]),
     (GroupCoordinator.fetch_committed_offsets, ["_do_fetch_commit_offsets(partitions)"]),
     (BatchBuilder.append, ["return None"]),
+    (AIOKafkaAdminClient._send_request, ["get_random_node()", "self._client.send(node_id, request)"]),
     (Recovery.on_recovery_completed, ["table.on_recovery_completed(", "perform_seek()", "consumer.resume_flow()"]),
     (Recovery._add, ["table.persisted_offset(tp)"]),
     (Recovery._build_highwaters, ["value - 1"]),

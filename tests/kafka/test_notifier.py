@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient
 from fake_chat import FakeChat, answers, hangs
 from notices import QUICK, alert_record
 from prometheus_client import generate_latest
@@ -134,13 +134,7 @@ class Site:
 async def site(kafka: str, unique: str) -> AsyncIterator[Site]:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
-    compacted = {"cleanup.policy": "compact"}
-    await admin.create_topics(
-        [
-            NewTopic(unique + "sla-alerts", PARTITIONS, 1),
-            NewTopic(unique + "sla-deliveries", PARTITIONS, 1, topic_configs=compacted),
-        ]
-    )
+    await Topics(unique).create(Connection(kafka), PARTITIONS, None)
     async with AIOKafkaProducer(bootstrap_servers=kafka) as producer, FakeChat() as chat:
         house = Site(kafka, unique, admin, chat, producer)
         try:
@@ -369,5 +363,5 @@ async def test_sigterm_ends_clean_after_the_send_under_way(site: Site, redis_url
         process.send_signal(signal.SIGTERM)
         finish.set()
         assert await asyncio.to_thread(process.wait, 20) == 0
-    assert [delivery.state for delivery in await site.deliveries()] == ["sent"]
+    assert [delivery.state for delivery in await site.deliveries()] == ["sending", "sent"]
     assert await site.left() == 0

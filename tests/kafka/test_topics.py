@@ -13,7 +13,7 @@ from waiting import eventually
 
 from agents.engine.connection import Connection, partition_counts
 from agents.errors import Refused
-from agents.topics import Topics
+from agents.topics import Topics, present
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -37,7 +37,7 @@ async def admin(kafka: str) -> AsyncIterator[AIOKafkaAdminClient]:
 def test_every_topic_has_a_name_of_its_own_a_key_and_a_meaning() -> None:
     topics = Topics()
     assert len(topics.inputs) == INPUTS
-    assert len({topic.name for topic in topics.all}) == len(topics.all) == INPUTS + 6
+    assert len({topic.name for topic in topics.all}) == len(topics.all) == INPUTS + 7
     assert all(topic.key and topic.meaning for topic in topics.all)
     assert topics.changelog == "slawatch-tickets-changelog"
 
@@ -84,7 +84,7 @@ async def test_each_problem_is_named(kafka: str, topics: Topics, admin: AIOKafka
     with pytest.raises(Refused, match="slawatch topics create"):
         await topics.refuse_problems(Connection(kafka), 3, None)
     with pytest.raises(Refused, match=topics.ledger):
-        await topics.refuse_missing(Connection(kafka), [topics.ledger, topics.alerts])
+        await present(Connection(kafka), [topics.ledger, topics.alerts])
 
 
 async def test_more_replicas_than_brokers_are_refused(kafka: str, topics: Topics) -> None:
@@ -110,7 +110,7 @@ def test_the_command_line_creates_checks_and_refuses(kafka: str, unique: str) ->
     assert _slawatch("topics", "check", **settings).returncode == 0
     unequal = _slawatch("topics", "check", **settings | {"SLAWATCH_PARTITIONS": "4"})
     assert unequal.returncode == 3
-    assert unequal.stderr.count("has 2 partitions, not 4") == INPUTS + 6
+    assert unequal.stderr.count("has 2 partitions, not 4") == INPUTS + 7
     assert _slawatch("topics", "check").returncode == 2
 
 

@@ -17,7 +17,7 @@ from strategies import random_policy_file, random_ticket
 from streams.instants import DAY, HOUR, MINUTE, SECOND, parse_instant
 from streams.policies import TARGETS
 from streams.sketch import Sketch
-from streams.windows import MEASURES, WINDOWS, Cell, Contribution, Windows
+from streams.windows import MEASURES, WINDOWS, Cell, Contribution, Window, Windows
 
 if TYPE_CHECKING:
     from random import Random
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from judge import Event
 
 NOW = parse_instant("2026-01-07T12:34:56.789Z")
+SHORTER = [
+    Window(name, length * MINUTE, step * SECOND)
+    for name, length, step in (("5m", 1, 10), ("1h", 2, 20), ("8h", 3, 20), ("24h", 4, 60), ("7d", 5, 60))
+]
 
 
 def crowd(rng: Random, tickets: int, ends: int) -> list[Event]:
@@ -115,8 +119,9 @@ def test_windows_count_what_the_independent_judge_finds(rng: Random) -> None:
 def test_windows_after_additions_retractions_and_time_are_those_built_at_the_end(
     given_: list[tuple[int, int, int]], rng: Random
 ) -> None:
-    """All on the windows alone: also clocks judged in the future, and times at the edges of slots."""
-    moving = Windows(NOW)
+    """All on the windows alone, of any lengths: also clocks judged in the future, and times at the edges of slots."""
+    shapes = rng.choice((WINDOWS, SHORTER))
+    moving = Windows(NOW, shapes)
     kept: list[tuple[tuple[str, str, str], Contribution]] = []
     for ahead, measure, duration in given_:
         at = NOW + ahead // (10 * SECOND) * (10 * SECOND) - rng.randrange(2) - rng.choice((0, 0, HOUR, DAY))
@@ -129,11 +134,11 @@ def test_windows_after_additions_retractions_and_time_are_those_built_at_the_end
             moving.add(where, item, -1)
         if rng.random() < 0.5:
             moving.advance(moving.now + rng.choice((1, SECOND, 10 * SECOND, MINUTE, 15 * MINUTE, 7 * HOUR, 2 * DAY)))
-    built = Windows(moving.now)
+    built = Windows(moving.now, shapes)
     for where, item in kept:
         built.add(where, item)
     assert window_view(moving) == window_view(built)
-    loaded = Windows(moving.now)
+    loaded = Windows(moving.now, shapes)
     for step, slots in moving.slots.items():
         for slot, cells in slots.items():
             for key, cell in cells.items():

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -53,6 +54,13 @@ async def drops(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
+async def breaks_off(writer: asyncio.StreamWriter) -> None:
+    """Takes the body and drops the connection in the middle of its answer's head."""
+    writer.write(b"HTTP/1.1 200 Whatever\r\nContent-")
+    await writer.drain()
+    writer.transport.abort()
+
+
 async def trickles(writer: asyncio.StreamWriter) -> None:
     """Takes the body and answers a byte a second."""
     for byte in _response(200, "ok", {}):
@@ -74,6 +82,7 @@ class FakeChat:
 
     posts: list[Post] = field(default_factory=list)
     port: int = field(default_factory=lambda: free_ports(1)[0])
+    tls: ssl.SSLContext | None = None
     _answers: dict[str, Answer] = field(default_factory=dict)
     _once: dict[str, list[Answer]] = field(default_factory=dict)
     _server: asyncio.Server | None = None
@@ -90,7 +99,7 @@ class FakeChat:
         await asyncio.gather(*self._connections, return_exceptions=True)
 
     def url(self, path: str = "/") -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"{'http' if self.tls is None else 'https'}://127.0.0.1:{self.port}{path}"
 
     def always(self, path: str, answer: Answer) -> None:
         """From now on this channel answers so."""
@@ -114,7 +123,7 @@ class FakeChat:
             self._server = None
 
     async def accept(self) -> None:
-        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", self.port, ssl=self.tls)
 
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._serve(reader, writer))

@@ -63,9 +63,11 @@ class EventWriter:
         for one in events:
             self.put_raw(TOPIC_OF[one["type"]], one["ticket_id"].encode(), json.dumps(one).encode())
 
-    def put_raw(self, topic: str, key: bytes | None, value: bytes | None) -> None:
+    def put_raw(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]] | None = None
+    ) -> None:
         """Queue a record for a topic, named without the prefix."""
-        self._producer.produce(self._prefix + topic, value, key, on_delivery=self._delivered)
+        self._producer.produce(self._prefix + topic, value, key, headers=headers or [], on_delivery=self._delivered)
         self._producer.poll(0)
 
     def flush(self) -> None:

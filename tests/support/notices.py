@@ -13,7 +13,7 @@ from prometheus_client import generate_latest
 from agents.notifier.backoff import Backoff, Pace
 from agents.notifier.claims import Claims, MemoryClaims
 from agents.notifier.http import Result, Sender
-from agents.notifier.lane import Lane
+from agents.notifier.lane import LEASE_MARGIN, Lane
 from agents.notifier.message import FINAL, Delivery, Message, read_alert
 from agents.notifier.metrics import NotifierMetrics
 from agents.notifier.progress import Job, Partition
@@ -87,8 +87,8 @@ class MemoryLog:
         task.add_done_callback(self._tasks.discard)
 
     def ends(self) -> list[tuple[str, str, bool]]:
-        """Ticket number's alert id, state and repeat of every outcome, attempts under way left out."""
-        return [(d.alert_id, d.state, d.repeat) for d in self.deliveries if d.state != "sending"]
+        """Ticket number's alert id, state and repeat of every outcome, attempts that came to nothing left out."""
+        return [(d.alert_id, d.state, d.repeat) for d in self.deliveries if d.state not in ("sending", "put_off")]
 
 
 @dataclass
@@ -140,13 +140,15 @@ async def running_lane(
     timeout: int = SECOND,  # noqa: ASYNC109 - the lane's
     name: str = "desk",
     refill: Callable[[], Any] | None = None,
+    outcomes: MemoryLog | None = None,
+    margin: int = LEASE_MARGIN,
 ) -> AsyncIterator[Rig]:
     """A lane with claims in memory, already filled, unless others are given."""
     clock = clock or Clock()
     if claims is None:
         claims = MemoryClaims(clock)
         await claims.filled()
-    outcomes, metrics = MemoryLog(claims), NotifierMetrics()
+    outcomes, metrics = outcomes or MemoryLog(claims), NotifierMetrics()
     lane = Lane(
         name,
         sender,
@@ -157,6 +159,7 @@ async def running_lane(
         refill=refill or claims.filled,
         max_age=HOUR,
         timeout=timeout,
+        margin=margin,
         pace=pace,
         backoff=backoff,
         rng=random.Random(1),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
@@ -20,8 +23,7 @@ from agents.engine import Connection
 from agents.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Iterable, Sequence
 
     from aiokafka import ConsumerRecord
     from fake_chat import FakeChat
@@ -33,14 +35,22 @@ SESSION = "3s"
 class Program:
     """A running command; it leads a process group of its own, and nothing else is ever signalled."""
 
-    def __init__(self, name: str, command: str, settings: dict[str, str], port: int, log: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: str,
+        settings: dict[str, str],
+        port: int,
+        log: Path,
+        program: Sequence[str | Path] = (SLAWATCH,),
+    ) -> None:
         self.name = name
         self.command = command
         self.port = port
         self._log = log
         with log.open("ab") as output:
             self._child = subprocess.Popen(
-                [SLAWATCH, command],
+                [*program, command],
                 env=environment(**settings),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -49,8 +59,17 @@ class Program:
             )
 
     @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    @property
     def running(self) -> bool:
         return self._child.poll() is None
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code, negative for a signal; None while it runs."""
+        return self._child.poll()
 
     @property
     def output(self) -> str:
@@ -80,7 +99,7 @@ class Program:
     async def metric(self, name: str, **labels: str) -> float:
         """The sum of a metric's samples that carry these labels."""
         status, text = await self.get("/metrics")
-        assert status == 200
+        assert status == 200, f"/metrics answered {status}:\n{text}\n{self.output[-2000:]}"
         samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
         return sum(s.value for s in samples if s.name == name and labels.items() <= s.labels.items())
 
@@ -104,6 +123,18 @@ class Program:
         return await self.gone()
 
 
+async def appetite(programs: Sequence[Program], seconds: float) -> list[float]:
+    """The share of a core that each process uses for so long."""
+
+    def used() -> list[float]:
+        stats = [Path(f"/proc/{program.pid}/stat").read_text().rpartition(")")[2].split() for program in programs]
+        return [(int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK") for stat in stats]
+
+    before, begun = used(), time.monotonic()
+    await asyncio.sleep(seconds)  # a duration is what is measured
+    return [(now - then) / (time.monotonic() - begun) for now, then in zip(used(), before, strict=True)]
+
+
 class Installation:
     """An async context manager: creates the topics, and afterwards none of its processes is left."""
 
@@ -123,6 +154,8 @@ class Installation:
             "session_timeout": SESSION,
             **settings,
         }
+        self.program: Sequence[str | Path] = (SLAWATCH,)
+        """What its processes run; it is given the command's name as its last argument."""
         self._programs: list[Program] = []
 
     async def __aenter__(self) -> Self:
@@ -133,7 +166,7 @@ class Installation:
         for program in self._programs:
             program.kill()
         if failure is not None:
-            for program in self._programs:
+            for program in {program.name: program for program in self._programs}.values():
                 print(f"--- {program.name}, {program.command}\n{program.output[-4000:]}")
 
     def settings(self, **more: str) -> dict[str, str]:
@@ -152,7 +185,7 @@ class Installation:
         """Starts a worker; one of the same name before it leaves it its local state."""
         return self._start(name, "worker", "metrics_listen", data_dir=str(self._folder / name), **settings)
 
-    def notifier(self, chat: FakeChat, **settings: str) -> Program:
+    def notifier(self, chat: FakeChat, name: str = "notifier", **settings: str) -> Program:
         """Starts a notifier that sends every alert to the channel /desk."""
         routing = self.file(
             "routing.yaml",
@@ -160,12 +193,12 @@ class Installation:
             f"destinations: {{desk: {{kind: webhook, url: '{chat.url('/desk')}', timeout: 5s}}}}\n"
             "routes: [{to: [desk]}]\n",
         )
-        return self._start("notifier", "notifier", "notifier_listen", routing=routing, **settings)
+        return self._start(name, "notifier", "notifier_listen", **({"routing": routing} | settings))
 
     def _start(self, name: str, command: str, listen: str, **settings: str) -> Program:
         (port,) = free_ports(1)
-        with_port = self.settings(**{listen: f"127.0.0.1:{port}"}, **settings)
-        self._programs.append(Program(name, command, with_port, port, self._folder / f"{name}.log"))
+        with_port = self.settings(**({listen: f"127.0.0.1:{port}"} | settings))
+        self._programs.append(Program(name, command, with_port, port, self._folder / f"{name}.log", self.program))
         return self._programs[-1]
 
     async def shared(self, *workers: Program, within: float = 60) -> None:

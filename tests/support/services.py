@@ -1,6 +1,7 @@
 """Starts and stops the real servers that tests talk to, each on free loopback ports and in its own folder."""
 
 import atexit
+import json
 import os
 import random
 import secrets
@@ -9,16 +10,21 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import redis
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from missing import missing
 from waiting import wait_until
+
+if TYPE_CHECKING:
+    from certificates import Certificate
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _KAFKA_LIBS = _REPOSITORY / "var" / "kafka" / "libs"
@@ -98,21 +104,40 @@ class _Process:
         _running.discard(self)
 
 
+@dataclass(frozen=True)
+class Security:
+    """What guards a cluster beside its plain listener, which stays as the test's own way in.
+
+    `listeners`: protocol and properties of each further listener, by name; `users`: their passwords for SCRAM;
+    `properties`: of the whole broker.
+    """
+
+    listeners: Mapping[str, tuple[str, Mapping[str, str]]] = field(default_factory=dict)
+    users: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
 class KafkaCluster:
     """One or three KRaft nodes, broker and controller in one, numbered from 1. A context manager.
 
-    Blocking: inside an event loop call `start` through `asyncio.to_thread`.
+    Blocking: inside an event loop call `start` through `asyncio.to_thread`. `security` is for a single node.
     """
 
-    def __init__(self, nodes: int = 1) -> None:
+    def __init__(self, nodes: int = 1, security: Security | None = None) -> None:
         self._java = find_program("java", "install a Java 17 runtime, e.g. openjdk-17-jre-headless")
         if not any(_KAFKA_LIBS.glob("kafka_2.13-*.jar")):
             missing("no Kafka jars in var/kafka/libs: `make services`, which needs Maven")
         self._folder = tempfile.TemporaryDirectory(prefix="slawatch-kafka-")
-        ports = free_ports(2 * nodes)
+        self._security = security or Security()
+        ports = free_ports(2 * nodes + len(self._security.listeners))
         self._brokers = {node: ports[2 * node - 2] for node in range(1, nodes + 1)}
         self._controllers = {node: ports[2 * node - 1] for node in range(1, nodes + 1)}
+        self._guarded = dict(zip(self._security.listeners, ports[2 * nodes :], strict=True))
         self._processes: dict[int, _Process] = {}
+
+    def guarded(self, listener: str) -> str:
+        """The address of one of the listeners of its security."""
+        return f"127.0.0.1:{self._guarded[listener]}"
 
     @property
     def bootstrap(self) -> str:
@@ -125,6 +150,17 @@ class KafkaCluster:
 
     def pid(self, node: int) -> int:
         return self._processes[node].pid
+
+    def data(self, node: int) -> Path:
+        """The folder that a node keeps its topics in."""
+        return self._path(f"data-{node}")
+
+    @property
+    def controller(self) -> int:
+        """The node that leads the controllers, by what the running nodes have noted last; 0 while none does."""
+        notes = [self.data(node) / "__cluster_metadata-0" / "quorum-state" for node in self._processes]
+        states = [json.loads(note.read_text()) for note in notes]
+        return max(0, max(states, key=itemgetter("leaderEpoch"))["leaderId"])
 
     def __enter__(self) -> Self:
         try:
@@ -163,12 +199,19 @@ class KafkaCluster:
         for node in self.nodes:
             self._path(f"{node}.properties").write_text(self._properties(node))
             tool = self._jvm("kafka.tools.StorageTool", "-Xmx128m", "-XX:TieredStopAtLevel=1")
-            command = [*tool, "format", "-t", identity, "-c", self._path(f"{node}.properties")]
+            command = [*tool, "format", "-t", identity, "-c", self._path(f"{node}.properties"), *self._scram()]
             formatting.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
         for child in formatting:
             output, _ = child.communicate()
             if child.returncode != 0:
                 raise RuntimeError(f"Kafka's storage was not formatted:\n{output[-3000:]}")
+
+    def _scram(self) -> list[str]:
+        arguments = []
+        for user, password in self._security.users.items():
+            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
+                arguments += ["--add-scram", f"{mechanism}=[name={user},password={password}]"]
+        return arguments
 
     def _launch(self, node: int) -> None:
         command = [*self._jvm("kafka.Kafka", "-Xms128m", "-Xmx512m"), self._path(f"{node}.properties")]
@@ -207,14 +250,19 @@ class KafkaCluster:
         replicas = len(self.nodes)
         in_sync = 2 if replicas >= 3 else 1
         voters = ",".join(f"{number}@127.0.0.1:{port}" for number, port in self._controllers.items())
+        guarded = "".join(f",{name}://{self.guarded(name)}" for name in self._guarded)
+        protocols = "".join(f",{name}:{protocol}" for name, (protocol, _) in self._security.listeners.items())
+        more = dict(self._security.properties)
+        for name, (_, properties) in self._security.listeners.items():
+            more |= {f"listener.name.{name.lower()}.{key}": value for key, value in properties.items()}
         return f"""\
 process.roles=broker,controller
 node.id={node}
 controller.quorum.voters={voters}
-listeners=PLAINTEXT://127.0.0.1:{self._brokers[node]},CONTROLLER://127.0.0.1:{self._controllers[node]}
-advertised.listeners=PLAINTEXT://127.0.0.1:{self._brokers[node]}
+listeners=PLAINTEXT://127.0.0.1:{self._brokers[node]},CONTROLLER://127.0.0.1:{self._controllers[node]}{guarded}
+advertised.listeners=PLAINTEXT://127.0.0.1:{self._brokers[node]}{guarded}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT{protocols}
 inter.broker.listener.name=PLAINTEXT
 log.dirs={self._path(f"data-{node}")}
 auto.create.topics.enable=false
@@ -231,17 +279,30 @@ group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 log.segment.bytes=67108864
 log.cleaner.dedupe.buffer.size=16777216
-"""
+""" + "".join(f"{key}={value}\n" for key, value in more.items())
 
 
 class RedisServer:
-    """One Redis without persistence. A context manager; it keeps its port over kill and start."""
+    """One Redis without persistence. A context manager; it keeps its port over kill and start.
 
-    def __init__(self) -> None:
+    With a certificate it speaks TLS on a second port; the plain one stays as the test's own way in.
+    """
+
+    def __init__(self, certificate: "Certificate | None" = None, authority: Path | None = None) -> None:
         self._program = find_program("redis-server", "`make services`, or install Redis")
         self._folder = tempfile.TemporaryDirectory(prefix="slawatch-redis-")
-        (self._port,) = free_ports(1)
+        self._port, self._tls_port = free_ports(2)
+        self._tls: list[str] = []
+        if certificate is not None:
+            files = {"cert": certificate.certificate, "key": certificate.key, "ca-cert": authority}
+            self._tls = ["--tls-port", str(self._tls_port), "--tls-auth-clients", "optional"]
+            self._tls += [part for name, file in files.items() for part in (f"--tls-{name}-file", str(file))]
         self._process: _Process | None = None
+
+    @property
+    def guarded(self) -> str:
+        """The address at which it speaks TLS."""
+        return f"127.0.0.1:{self._tls_port}"
 
     @property
     def url(self) -> str:
@@ -262,7 +323,7 @@ class RedisServer:
         """Start a killed server, empty; returns once it answers."""
         address = ["--bind", "127.0.0.1", "--port", str(self._port)]
         forgetful = ["--save", "", "--appendonly", "no", "--dir", self._folder.name]
-        self._process = _Process([self._program, *address, *forgetful], Path(self._folder.name) / "log")
+        self._process = _Process([self._program, *address, *self._tls, *forgetful], Path(self._folder.name) / "log")
         wait_until(self._answers, timeout=20, what=f"Redis at {self.url} answers")
 
     def pause(self) -> None:

@@ -212,12 +212,12 @@ class TestAsyncApi:
 
     def test_the_channels_are_the_topics_but_for_the_workers_own(self) -> None:
         topics = Topics()
-        ours = {topics.changelog, topics.heartbeats}
+        ours = {topics.changelog, topics.heartbeats, topics.policies}
         assert set(self.document["channels"]) == {topic.name for topic in topics.all} - ours
         for topic in topics.all:
             if topic.name not in ours:
                 kafka = self.document["channels"][topic.name]["bindings"]["kafka"]
-                assert kafka["topicConfiguration"]["cleanup.policy"] == [topic.cleanup]
+                assert kafka["topicConfiguration"]["cleanup.policy"] == topic.cleanup.split(",")
 
     def test_events_are_received_and_all_else_is_sent(self) -> None:
         actions = {

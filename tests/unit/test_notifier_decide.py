@@ -24,6 +24,7 @@ from streams.instants import HOUR
         (Claim(Held.DONE, state="sent"), True, HOUR + 1, Action.SKIP, "already_sent"),
         (Claim(Held.DONE, state="expired"), False, 0, Action.SKIP, "already_expired"),
         (Claim(Held.FLUSHED), True, HOUR + 1, Action.REFILL, "claims_flushed"),
+        (Claim(Held.UNREADABLE), True, HOUR + 1, Action.REFILL, "claims_unreadable"),
     ],
 )
 def test_what_is_done_with_a_message(claim: Claim, unknown: bool, age: int, action: Action, reason: str) -> None:

@@ -1,12 +1,18 @@
 """One attempt against a chat that misbehaves: what is known after it."""
 
+import asyncio
+import socket
+import ssl
+import threading
 import time
 from collections.abc import AsyncIterator
 from email.utils import formatdate
+from pathlib import Path
 
 import aiohttp
 import pytest
-from fake_chat import Answer, FakeChat, answers, drops, hangs, redirects, trickles
+from certificates import Authority
+from fake_chat import Answer, FakeChat, answers, breaks_off, drops, hangs, redirects, trickles
 from notices import START, alert_record, message
 
 from agents.notifier.http import LONGEST_RETRY_AFTER, Outcome, Sender, open_session, retry_after
@@ -60,6 +66,7 @@ async def test_a_message_that_was_taken(chat: FakeChat, sender: Sender) -> None:
         (hangs, Outcome.UNKNOWN, "no answer in time"),
         (trickles, Outcome.UNKNOWN, "no answer in time"),
         (drops, Outcome.UNKNOWN, ""),
+        (breaks_off, Outcome.UNKNOWN, ""),
     ],
 )
 async def test_what_is_known_after_a_failure(
@@ -77,7 +84,72 @@ async def test_a_refused_connection_is_a_definite_failure(chat: FakeChat, sender
     await chat.refuse()
     result = await sender.send(message(), repeat=False)
     assert result.outcome is Outcome.FAILED
-    assert str(chat.port) not in result.error
+    assert result.error == "Connection refused"
+
+
+async def test_a_server_that_cannot_be_reached_is_said_in_words_without_its_address(
+    session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """And is a definite failure: nothing was sent."""
+    certificate = Authority(tmp_path, "unknown").issue("chat")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate.certificate, certificate.key)
+    async with FakeChat(tls=tls) as guarded:
+        for url, says in (
+            (guarded.url("/secret"), "its certificate is not accepted: "),
+            ("http://nowhere.invalid/secret", "its name leads to no address"),
+        ):
+            result = await WebhookSender(session, url, {}, SECOND, lambda: START).send(message(), repeat=False)
+            assert result.outcome is Outcome.FAILED
+            assert says in result.error
+            assert "secret" not in result.error
+            assert "nowhere" not in result.error
+        assert not guarded.posts
+
+
+async def test_a_name_whose_servers_do_not_answer_holds_up_no_other(chat: FakeChat) -> None:
+    answer = threading.Event()
+
+    def lookup(host: str, port: int, *_: object) -> list[tuple[object, ...]]:
+        if host.startswith("dead"):
+            answer.wait()
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    async with open_session(lookup) as session:
+
+        def to(host: str) -> WebhookSender:
+            return WebhookSender(session, f"http://{host}:{chat.port}/{host}", {}, 4 * SECOND, lambda: START)
+
+        dead = [asyncio.create_task(to(f"dead-{n}.example").send(message(), repeat=False)) for n in range(40)]
+        await asyncio.sleep(0)
+        result = await asyncio.wait_for(to("well.example").send(message(), repeat=False), 1.5)
+        assert result.outcome is Outcome.SENT
+        results = await asyncio.gather(*dead)
+        assert {(r.outcome, r.error) for r in results} == {(Outcome.FAILED, "no connection in time")}
+    answer.set()
+    assert [post.path for post in chat.posts] == ["/well.example"]
+
+
+async def test_a_server_that_breaks_off_in_the_handshake_has_taken_nothing(session: aiohttp.ClientSession) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(b"What is this?\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    async with server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        result = await WebhookSender(session, url, {}, SECOND, lambda: START).send(message(), repeat=False)
+    assert result.outcome is Outcome.FAILED
+    assert "no TLS" in result.error
+
+
+async def test_an_answer_of_any_length_is_read_no_further_than_needed(chat: FakeChat, sender: Sender) -> None:
+    chat.once("/desk", answers(200, "x" * (10 << 20)), answers(500, "x" * (10 << 20)))
+    first, second = [await sender.send(message(), repeat=False) for _ in range(2)]
+    assert first.outcome is (Outcome.SENT if isinstance(sender, WebhookSender) else Outcome.FAILED)
+    assert second.outcome is Outcome.FAILED
+    assert len(second.error) < 300
 
 
 async def test_redirects_are_not_followed(chat: FakeChat, sender: Sender) -> None:

@@ -1,17 +1,19 @@
 """One destination: what is sent, put off, given up and repeated, in which order, and what is recorded of it."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from fake_chat import FakeChat, answers, drops, hangs
-from notices import QUICK, START, Clock, Scripted, alert_record, message, running_lane
+from notices import QUICK, START, Clock, MemoryLog, Scripted, alert_record, message, running_lane
 from waiting import eventually
 
 from agents.notifier.backoff import Backoff, Pace
-from agents.notifier.claims import Claim, ClaimsUnavailable, MemoryClaims
+from agents.notifier.claims import Claim, ClaimsUnavailable, Held, MemoryClaims
 from agents.notifier.http import Outcome, Result, open_session
-from agents.notifier.message import Message
+from agents.notifier.lane import UNRECORDED
+from agents.notifier.message import Delivery, Message
 from agents.notifier.webhook import WebhookSender
 from streams.instants import HOUR, MINUTE, SECOND
 
@@ -53,9 +55,18 @@ async def test_after_an_unknown_result_every_further_attempt_is_marked_and_count
     sender = Scripted([FAILED, UNKNOWN, FAILED, SENT])
     async with running_lane(sender) as rig:
         rig.put(message())
-        await eventually(lambda: len(rig.outcomes.ends()) == 2)
+        await eventually(lambda: rig.counted("sent") and not len(rig.lane))
     assert sender.sent == [("T-1", False), ("T-1", False), ("T-1", True), ("T-1", True)]
-    assert rig.outcomes.ends() == [(alert_id(), "ambiguous", False), (alert_id(), "sent", True)]
+    assert [(delivery.state, delivery.repeat) for delivery in rig.outcomes.deliveries] == [
+        ("sending", False),
+        ("put_off", False),
+        ("sending", False),
+        ("ambiguous", False),
+        ("sending", True),
+        ("ambiguous", True),
+        ("sending", True),
+        ("sent", True),
+    ]
     assert (rig.counted("ambiguous"), rig.counted("repeated"), rig.counted("sent")) == (1, 2, 1)
 
 
@@ -172,7 +183,7 @@ async def test_a_connection_dropped_after_the_body_gives_one_marked_repeat() -> 
         sender = WebhookSender(session, chat.url("/desk"), {}, SECOND, Clock())
         async with running_lane(sender) as rig:
             rig.put(message())
-            await eventually(lambda: len(rig.outcomes.ends()) == 2)
+            await eventually(lambda: rig.counted("sent") == 1)
         assert [post.body.get("repeat") for post in chat.posts] == [None, True, True]
 
 
@@ -238,6 +249,68 @@ async def test_what_memory_would_forget_is_written_before_it_is_sent() -> None:
         rig.put(message())
         await eventually(rig.outcomes.ends)
     assert states == ["sending"]
+
+
+async def test_claims_that_were_written_over_are_filled_anew_and_counted() -> None:
+    class WrittenOver(MemoryClaims):
+        over = True
+
+        async def claim(self, key: str, token: str, lease: int) -> Claim:
+            if self.over:
+                return Claim(Held.UNREADABLE)
+            return await super().claim(key, token, lease)
+
+    claims, sender = WrittenOver(Clock()), Scripted([SENT])
+
+    async def refill() -> None:
+        claims.over = False
+        await claims.finish([(message(1).key, "sent")])
+        await claims.filled()
+
+    async with running_lane(sender, claims=claims, refill=refill) as rig:
+        rig.put(message(1))
+        rig.put(message(2))
+        await eventually(lambda: not len(rig.lane))
+    assert sender.sent == [("T-2", False)]
+    assert (rig.counted("unreadable"), rig.counted("refused"), rig.counted("repeated")) == (1, 1, 0)
+
+
+async def test_a_claim_that_came_too_late_to_be_relied_on_is_asked_for_anew() -> None:
+    """As after this process was stopped between its claim and its send: its lease may be over by then."""
+
+    class Delayed(MemoryLog):
+        async def ahead(self, delivery: Delivery) -> None:
+            await super().ahead(delivery)
+            if len(self.deliveries) == 1:
+                await asyncio.sleep(0.1)
+
+    claims, sender = MemoryClaims(Clock()), Scripted([SENT])
+    await claims.filled()
+    async with running_lane(sender, claims=claims, outcomes=Delayed(claims), margin=50_000) as rig:
+        rig.put(message(1))
+        await eventually(lambda: not len(rig.lane))
+    assert [delivery.state for delivery in rig.outcomes.deliveries] == ["sending", "sending", "sent"]
+    assert sender.sent == [("T-1", False)]
+
+
+async def test_while_nothing_is_recorded_few_are_sent_for_a_killed_one_would_have_to_repeat_them() -> None:
+    waiting: list[tuple[Delivery, Callable[[], None]]] = []
+
+    class Away(MemoryLog):
+        def put(self, delivery: Delivery, done: Callable[[], None]) -> None:
+            waiting.append((delivery, done))
+
+    claims, sender = MemoryClaims(Clock()), Scripted([SENT])
+    await claims.filled()
+    async with running_lane(sender, claims=claims, outcomes=Away(claims)) as rig:
+        for number in range(20):
+            rig.put(message(number))
+        await eventually(lambda: len(waiting) == UNRECORDED)
+        with pytest.raises(AssertionError):
+            await eventually(lambda: len(sender.sent) > UNRECORDED, timeout=0.2)
+        for _, done in waiting:
+            done()
+        await eventually(lambda: len(sender.sent) == 2 * UNRECORDED)
 
 
 async def test_stopping_ends_what_is_under_way_and_begins_nothing() -> None:

@@ -57,7 +57,29 @@ def test_a_clock_that_is_off_is_told_once_however_often_it_is_measured() -> None
         told.now += 5 * SECOND
     told.observer.skewed(None)
     told.observer.skewed(None)
+    raised, recovered = told.sentences()
+    assert raised.startswith("OPERATIONS the broker's clock is -90 s off that of the worker on ")
+    assert "its alarms hold" in raised
+    assert recovered == "RECOVERED the clocks of broker and worker agree again: alarms ring"
+
+
+def test_writes_held_back_for_want_of_a_session_are_counted() -> None:
+    told = Told()
+    told.observer.held_back()
+    assert told.meters.registry.get_sample_value("sla_writes_held_back_total") == 1
+
+
+def test_topics_that_fit_no_more_are_told_and_where_the_remedy_is() -> None:
+    told = Told()
+    told.observer.misfit("topic ticket-created has 8 partitions, 4 are configured")
     assert told.sentences() == [
-        "OPERATIONS the broker's clock is -90 s off a worker's: its alarms hold",
-        "RECOVERED the clocks of broker and worker agree again: alarms ring",
+        "OPERATIONS topic ticket-created has 8 partitions, 4 are configured: a worker ends, its log says what to do"
     ]
+
+
+def test_what_alarms_hold_for_is_known_until_they_ring_again() -> None:
+    told = Told()
+    told.observer.holding("Kafka does not answer")
+    assert told.observer.held == "Kafka does not answer"
+    told.observer.holding(None)
+    assert told.observer.held is None

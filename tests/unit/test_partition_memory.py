@@ -50,6 +50,17 @@ def test_a_done_ticket_is_forgotten_after_the_retention_and_a_later_event_is_dea
     desk.assert_adds_up()
 
 
+def test_a_breach_is_announced_before_its_ticket_is_forgotten() -> None:
+    """Alarms were held for longer than the retention."""
+    desk = Bench(ONE_HOUR.policies, NINE, retention=10 * DAY, max_age=30 * DAY)
+    desk.put(created("T"))
+    desk.now += 2 * HOUR
+    desk.put(resolved("T", desk.now))
+    assert [alert["ticket_id"] for alert in desk.go(11 * DAY)] == ["T"]
+    assert desk.tickets() == {}
+    desk.assert_adds_up()
+
+
 def test_a_history_read_in_late_is_not_forgotten_at_once() -> None:
     desk = Bench(ONE_HOUR.policies, NINE + 900 * DAY)
     desk.put(created("T"), resolved("T", NINE + MINUTE))
@@ -244,3 +255,20 @@ def test_a_ticket_that_cannot_be_judged_anew_leaves_the_others_theirs() -> None:
     desk.put(event("customer_replied", "bad", "1", NINE), event("customer_replied", "T", "1", NINE))
     assert [letter["cause"] for letter in desk.dead] == ["error"]
     assert desk.tickets()["T"].count == 2
+
+
+# What time alone would not free
+
+
+def test_alarms_that_were_moved_do_not_pile_up() -> None:
+    """Each message moves the alarm of a promise that ends in a month: none of the old ones ever rings."""
+    promised = {"next_response": {"limit": "720h"}}
+    desk = Bench(promises({"version": 1, "policies": [{"name": "all", "targets": promised}]}).policies, NINE)
+    desk.put(created("T"))
+    for number in range(2000):
+        desk.now += SECOND
+        desk.put(event("agent_replied", "T", f"r{number}", desk.now))
+        desk.now += SECOND
+        desk.put(event("customer_replied", "T", f"c{number}", desk.now))
+    assert len(desk.partition._alarms) < 1100
+    assert desk.partition.wake_at() == desk.now + 720 * HOUR
