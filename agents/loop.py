@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvloop
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 TLS_ENDS_WITHIN = 1.0  # seconds
+TURN = 0.0005
+"""Seconds that a thread keeps the interpreter when the loop wants it: figures are added up and written in threads."""
 
 T = TypeVar("T")
 
@@ -25,4 +28,5 @@ class _Loop(uvloop.Loop):
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Runs to the end, as asyncio.run does."""
+    sys.setswitchinterval(TURN)
     return uvloop.run(main, loop_factory=_Loop)

@@ -72,11 +72,14 @@ class WorkerObserver(Observer):
         self._meters.held_back.inc()
 
     def input_lost(self, topic: str, partition: int, records: int) -> None:
-        log.error(
-            "%s/%d: %d records were gone before they were read; the topic's retention is too short",
-            topic, partition, records,
-        )  # fmt: skip
+        message = (
+            f"{topic}/{partition}: {records} records were gone before they were read: the topic's retention is too "
+            "short for how far the workers are behind"
+        )
+        log.error("%s", message)
         self._meters.input_lost.inc(records)
+        now = self._clock()
+        self._tell(operations("retention", message, now, now))
 
     def blind(self, since: int | None) -> None:
         told, self.blind_since = self.blind_since, since

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,8 @@ import msgspec
 
 from agents.dead_letters import dead_letter
 from agents.engine import Changes, Out
+from agents.staff import AGENT, Staff
+from agents.wakeups import Wakeups
 from streams import alerts, ledger, ticket, windows
 from streams.events import AgentStatusChanged, BadEvent, Reader, TicketEvent, tag_of
 from streams.facts import Fact
@@ -32,29 +33,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("slawatch.partition")
 
-AGENT = b"\xff"
-"""Begins the key of an agent's status in the table; no ticket id does, for it is no UTF-8."""
 _CELL = b"w"
 _FORGOTTEN = b"f"
 _TICKETS_A_RING = 500
-_STALE_ALARMS = 1000  # alarms that were moved wait in the heap for their time; so many beyond the live ones' number
 _NOW = 0
 
 _encode_json = msgspec.json.Encoder().encode
 _encode = msgspec.msgpack.Encoder().encode
 _decode_cell_key = msgspec.msgpack.Decoder(tuple[int, int, Key]).decode
 _decode_cell = msgspec.msgpack.Decoder(Cell).decode
-
-
-class StaffMember(msgspec.Struct, array_like=True, gc=False):
-    """An agent's newest status."""
-
-    key: tuple[int, int, str]
-    status: str
-    team: str | None
-
-
-_decode_member = msgspec.msgpack.Decoder(StaffMember).decode
 
 
 @dataclass(slots=True)
@@ -96,14 +83,13 @@ class TicketPartition:
         self.rules = rules
         self.windows = Windows(now, rules.windows)
         self.queue = Queue()
-        self.staff: dict[bytes, StaffMember] = {}
+        self.staff = Staff()
         self.tickets = 0
         self.orphans = 0
         self._store = store
         self._meters = meters
         self._now = now
-        self._alarms: list[tuple[int, bytes]] = []
-        self._alarm_of: dict[bytes, int] = {}
+        self._alarms = Wakeups()
         self._judging_by = rules.policies.fingerprint
         self._to_judge: set[bytes] = set()  # keys of tickets that were judged by other policies
         self._forgotten: dict[bytes, int] = {}
@@ -160,7 +146,7 @@ class TicketPartition:
         if self._judging_by != self.rules.policies.fingerprint:
             self._judging_by = self.rules.policies.fingerprint
             self._to_judge = {key for key, _ in self._store.items() if not key.startswith(AGENT)}
-        return _NOW if self._to_judge else self._next_due()
+        return _NOW if self._to_judge else self._alarms.next()
 
     def ring(self, read_up_to: int, now: int) -> Changes:
         """Announce what is due, judge by changed policies, forget what is past the retention."""
@@ -168,10 +154,9 @@ class TicketPartition:
         changes = Changes()
         gate = alerts.Gate(read_up_to - self.rules.grace, now, self.rules.grace, self.rules.max_age)
         for _ in range(_TICKETS_A_RING):
-            due = self._next_due()
+            due = self._alarms.next()
             if due is not None and due <= gate.up_to:
-                _, key = heappop(self._alarms)
-                del self._alarm_of[key]
+                key = self._alarms.pop()
             elif self._to_judge:  # alarms first: after a change of policies a million tickets may wait here
                 key = self._to_judge.pop()
             else:
@@ -234,7 +219,7 @@ class TicketPartition:
         stale = self._store.derived_stale
         for key, value in self._store.items():
             if key.startswith(AGENT):
-                self.staff[key] = _decode_member(value)
+                self.staff.load(key, value)
                 continue
             kept = ticket.decode(value)
             work = self._before(kept)
@@ -246,7 +231,7 @@ class TicketPartition:
                 for item in work.counted if stale else ():
                     self.windows.add(work.labels, item)
             self.tickets += 1
-            self._set_alarm(key, kept)
+            self._alarms.set(key, self._next_alarm(kept))
             if kept.judged_by != self._judging_by:
                 self._to_judge.add(key)
         derived = dict(self._store.derived_items())
@@ -265,11 +250,6 @@ class TicketPartition:
             if key.startswith(_CELL):
                 step, slot, cell_key = _decode_cell_key(key[1:])
                 self.windows.load(step, slot, cell_key, _decode_cell(value))
-
-    def _next_due(self) -> int | None:
-        while self._alarms and self._alarm_of.get(self._alarms[0][1]) != self._alarms[0][0]:
-            heappop(self._alarms)
-        return self._alarms[0][0] if self._alarms else None
 
     def _count_verdicts(self) -> None:
         """Once a call: a labelled counter of the metrics costs more than judging."""
@@ -350,7 +330,7 @@ class TicketPartition:
             changes.records.append(Out(self.rules.ledger, key, record))
             if after.standing is None:
                 changes.cold.add(key)
-        self._set_alarm(key, kept)
+        self._alarms.set(key, self._next_alarm(kept))
 
     def _stand(self, work: _Work, n: int) -> None:
         if work.standing is not None and work.labels is not None:
@@ -377,17 +357,6 @@ class TicketPartition:
             self.windows.add(where, item, sign)
             if item.measure < len(TARGETS):
                 self._verdicts[item.measure, item.met, sign] += 1
-
-    def _set_alarm(self, key: bytes, kept: Ticket) -> None:
-        alarm = self._next_alarm(kept)
-        if alarm is not None and self._alarm_of.get(key) != alarm:
-            self._alarm_of[key] = alarm
-            heappush(self._alarms, (alarm, key))
-            if len(self._alarms) > 2 * len(self._alarm_of) + _STALE_ALARMS:
-                self._alarms = [(at, key) for key, at in self._alarm_of.items()]
-                heapify(self._alarms)
-        elif alarm is None:
-            self._alarm_of.pop(key, None)
 
     def _next_alarm(self, kept: Ticket) -> int | None:
         announcing = alerts.next_alarm(kept, self.rules.policies, self._now - self.rules.max_age)
@@ -422,7 +391,7 @@ class TicketPartition:
         self._to_judge.discard(key)
         changes.derived[_FORGOTTEN + key] = b"%d" % self._now
         self._forgotten[key] = self._now
-        self._alarm_of.pop(key, None)
+        self._alarms.set(key, None)
         self.tickets -= 1
         self.orphans -= work.labels is None
         self._meters.forgotten.inc()
@@ -432,14 +401,11 @@ class TicketPartition:
                 changes.derived[_FORGOTTEN + old] = None
 
     def _agent_status(self, changes: Changes, event: AgentStatusChanged) -> Outcome:
-        key = AGENT + event.agent_id.encode()
-        held = self.staff.get(key)
-        order = (event.at, event.seq or 0, event.event_id)
-        if held is not None and order <= held.key:
+        row = self.staff.apply(event)
+        if row is None:
             return Outcome.REPEATED
-        team = event.team if event.team is not None or held is None else held.team
-        self.staff[key] = StaffMember(order, event.status, team)
-        changes.tickets[key] = _encode(self.staff[key])
+        key, value = row
+        changes.tickets[key] = value
         return Outcome.APPLIED
 
     def _dead_letter(self, changes: Changes, record: Record, cause: Cause, reason: str, at_field: str) -> None:

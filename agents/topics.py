@@ -15,7 +15,7 @@ from agents.engine.connection import admin_client, described, partition_counts
 from agents.engine.placement import RAISED, misplaced, raised_from, sample
 from agents.engine.rights import Rights, refuse_missing_rights
 from agents.errors import Refused
-from agents.partition import AGENT
+from agents.staff import AGENT
 from streams.events import TOPIC_OF
 from streams.instants import DAY, HOUR, format_duration
 

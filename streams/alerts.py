@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Level = Literal["warning", "breach", "escalation", "operations"]
 Kind = Literal["raised", "corrected", "recovered"]
 
-Subject = Literal["input", "clock", "partitions", "changelog"]
+Subject = Literal["input", "retention", "clock", "partitions", "changelog"]
 """What an alert of level `operations` is about."""
 
 LATE = MINUTE

@@ -19,7 +19,7 @@ from streams.policies import TARGETS
 from streams.sketch import Sketch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from streams.fold import State
 
@@ -123,6 +123,18 @@ def contributions(state: State, settled_at: int, since: int) -> list[Contributio
     return found
 
 
+class Snapshot:
+    """Windows at one instant, cells of its own: cheap to take, and added up wherever there is time for it."""
+
+    def __init__(self, parts: Mapping[str, dict[Key, Cell]], made_of: Mapping[str, Sequence[str]]) -> None:
+        self._parts = parts
+        self._made_of = made_of
+
+    def sums(self, window: Window) -> dict[Key, Cell]:
+        """What a window counted, by key."""
+        return _sum(self._parts, self._made_of[window.name])
+
+
 class Windows:
     """All windows over the tickets of a partition, as of `now`.
 
@@ -190,10 +202,12 @@ class Windows:
 
     def sums(self, window: Window) -> dict[Key, Cell]:
         """What a window counts as of now, by key."""
-        found: dict[Key, Cell] = {}
-        for name in self._made_of[window.name]:
-            _merge(found, self.parts[name], 1)
-        return found
+        return _sum(self.parts, self._made_of[window.name])
+
+    def snapshot(self) -> Snapshot:
+        """All windows as of now."""
+        copied = {name: {key: cell.copy() for key, cell in cells.items()} for name, cells in self.parts.items()}
+        return Snapshot(copied, self._made_of)
 
     def take_touched(self) -> Iterator[tuple[int, int, Key, Cell | None]]:
         """Cells changed since the last call: step, slot, key, and the cell as it is now; None: it is no more."""
@@ -219,6 +233,13 @@ class Windows:
                         if age * coarser < window.length:
                             _merge(self.parts[window.name], cells, 1)
                 return
+
+
+def _sum(parts: Mapping[str, dict[Key, Cell]], names: Sequence[str]) -> dict[Key, Cell]:
+    found: dict[Key, Cell] = {}
+    for name in names:
+        _merge(found, parts[name], 1)
+    return found
 
 
 def _add(cells: dict[Key, Cell], key: Key, item: Contribution, n: int) -> None:

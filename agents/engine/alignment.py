@@ -15,7 +15,7 @@ from faust.types import TP
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agents.engine.transport import Chunk
+    from agents.engine.membership import Chunk
 
 SLACK = 1_000
 """Milliseconds of record time by which a topic may be ahead: live input never waits."""

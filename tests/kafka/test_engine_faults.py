@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from signal import SIGCONT, SIGSTOP
 from typing import TYPE_CHECKING
 
 import pytest
@@ -138,6 +139,26 @@ async def test_input_that_was_deleted_unread_is_told(
         await run.all_live(worker)
         assert [fact["records"] for fact in worker.said("lost")] == [3]
         run.send("created", "T3", now())
+        await run.assert_exact()
+
+
+async def test_input_that_is_deleted_before_a_running_worker_has_read_it_is_told(
+    kafka: str, unique: str, tmp_path: Path, admin: AIOKafkaAdminClient
+) -> None:
+    async with Run(kafka, unique, tmp_path, partitions=1, session=30) as run:
+        worker = run.start()
+        await run.all_live(worker)
+        run.send("created", "T1")
+        run.send("replied", "T1")
+        await run.assert_exact()
+        worker.signal(SIGSTOP)
+        for _ in range(3):
+            run._produce("created", "T2", b"lost")
+        run.flush()
+        await admin.delete_records({TopicPartition(run.topic("created"), 0): RecordsToDelete(before_offset=4)})
+        worker.signal(SIGCONT)
+        run.send("created", "T3", now())
+        await eventually(lambda: [fact["records"] for fact in worker.said("lost")] == [3], 20, what="the loss is told")
         await run.assert_exact()
 
 

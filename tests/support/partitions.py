@@ -11,7 +11,8 @@ import msgspec
 
 from agents.engine.store import Mark, MemoryStore
 from agents.meters import Meters
-from agents.partition import AGENT, Rules, TicketPartition
+from agents.partition import Rules, TicketPartition
+from agents.staff import AGENT
 from streams import ticket, windows
 from streams.events import TOPIC_OF, TYPES, tag_of
 from streams.instants import DAY, MINUTE, SECOND, format_instant

@@ -14,12 +14,11 @@ import signal
 import sys
 from typing import Any
 
-import uvloop
-
 from agents import logs
 from agents.app import Worker
 from agents.engine.connection import reach
 from agents.kafka import connection, faults
+from agents.loop import run
 from agents.topics import Topics
 from config.settings import Settings, load_settings
 from streams.instants import SECOND
@@ -50,4 +49,4 @@ if __name__ == "__main__":
     read = load_settings()
     logs.set_up(read.log_format)
     with faults(read):
-        uvloop.run(serve(read, given))
+        run(serve(read, given))

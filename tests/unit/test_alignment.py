@@ -7,7 +7,8 @@ from types import SimpleNamespace
 from faust.types import TP
 
 from agents.engine.alignment import PATIENCE, SLACK, Alignment
-from agents.engine.transport import Chunk, _portions
+from agents.engine.membership import Chunk
+from agents.engine.transport import _portions
 
 CREATED, REPLIED, CLOSED = TP("created", 0), TP("replied", 0), TP("closed", 0)
 
