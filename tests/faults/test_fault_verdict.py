@@ -90,6 +90,14 @@ def held() -> Evidence:
     )
 
 
+def test_a_reply_counts_from_its_acknowledgement() -> None:
+    """A record that a dead follower hides from readers has its append time all the same."""
+    evidence = held()
+    hidden = event("corrected", "agent_replied", 2)
+    evidence.input = [*evidence.input[:4], hidden._replace(acknowledged=BEGUN + 9 * SECOND)]
+    assert judge_run(evidence, latest=0.5).corrected == 1
+
+
 def test_a_run_that_held() -> None:
     report = judge_run(held(), latest=0.5)
     assert (report.tickets, report.events, report.breaches, report.corrected) == (3, 5, 1, 1)

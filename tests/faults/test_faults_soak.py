@@ -94,12 +94,13 @@ async def test_memory_and_disk_stay_and_alarms_are_in_time(
     settings = {"policies": policies, "session_timeout": "10s" if full else "3s"}
     load, raised = Load(house, size, seed), Raised(GRACE)
     async with house, raised.reading(house):
-        await keep_little(house)
         worker = await house.worker(**settings).ready()
         began = time.monotonic()
         await asyncio.to_thread(load.open_tickets)
         await house.caught_up(within=900)
         opened = time.monotonic() - began
+        assert await worker.metric("sla_tickets_kept", kind="created") == size.tickets
+        await keep_little(house)  # not before: what is dropped unread is lost
         say(f"{size.tickets:,} tickets opened and read in {opened:.0f} s")
 
         async with load.flowing():

@@ -10,7 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from confluent_kafka import Producer
+from confluent_kafka import Message, Producer
 from judge_time import SECOND, text_of
 from kafka_io import now
 
@@ -128,8 +128,10 @@ class Load:
     def __init__(self, bootstrap: str, prefix: str, seed: int, limit: int, grace: float) -> None:
         self.sent = 0
         self.ids: set[str] = set()
-        self.acknowledged: set[str] = set()
-        """Ids of events sent, and of those that the broker has taken."""
+        self.acknowledged: dict[str, int] = {}
+        """Ids of events sent; of those that the broker has taken, when that was first heard of."""
+        self.acknowledged_at: dict[tuple[str, int, int], int] = {}
+        """The same of each record, by topic, partition and offset."""
         self.last_begun = 0
         """When the last ticket began, or an event of the test's own was sent; microseconds since the epoch."""
         self._prefix = prefix
@@ -186,9 +188,11 @@ class Load:
         topic = self._prefix + TOPIC_OF[event["type"]]
         event_id = event["event_id"]
 
-        def delivered(error: object, _: object) -> None:
+        def delivered(error: object, message: Message) -> None:
             if error is None:
-                self.acknowledged.add(event_id)
+                at = now()
+                self.acknowledged.setdefault(event_id, at)
+                self.acknowledged_at[message.topic(), message.partition(), message.offset()] = at
             else:
                 self._errors.append(error)
 

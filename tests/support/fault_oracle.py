@@ -28,6 +28,14 @@ class Seen(NamedTuple):
 
     at: int
     record: Mapping[str, Any]
+    acknowledged: int = 0
+    """When the producer heard of it; 0: it did not."""
+
+    @property
+    def readable(self) -> int:
+        """From when on it could be read, at the latest: a record is hidden until all replicas in sync have it, which a
+        broker that died among them holds up for seconds."""
+        return max(self.at + VISIBLE, self.acknowledged)
 
 
 Gauge = tuple[str, ...]
@@ -147,16 +155,17 @@ class Oracle:
                 topics[seen.record["type"]].append(seen)
         for cuts in islice(product(*(range(len(of_one), -1, -1) for of_one in topics.values())), WAYS):
             parts = list(zip(topics.values(), cuts, strict=True))
-            unread = [of_one[cut].at + VISIBLE for of_one, cut in parts if cut < len(of_one)]
+            unread = [of_one[cut].readable for of_one, cut in parts if cut < len(of_one)]
             yield [seen.record for of_one, cut in parts for seen in of_one[:cut]], min(unread, default=at)
 
     def base(self, clock: tuple[str, str, int]) -> int:
         """From when on the breach could be announced: deadline + grace, and all that makes it was in Kafka."""
         breached_at = self.breached_at[clock]
         first: dict[str, int] = {}
-        for at, event in self.tickets[clock[0]]:
+        for at, event, acknowledged in self.tickets[clock[0]]:
             if instant(event["occurred_at"]) <= breached_at:
-                first[event["event_id"]] = min(at, first.get(event["event_id"], at))
+                known = max(at, acknowledged)
+                first[event["event_id"]] = min(known, first.get(event["event_id"], known))
         return max(breached_at + self.evidence.grace, *first.values())
 
     def _warning_rules(self, threshold: str | None) -> Sequence[Policy]:

@@ -295,7 +295,8 @@ class Site:
         await self.all_live(left())
         await self.house.caught_up(left())
         evidence = Evidence(self._document, int(GRACE * SECOND), now(), await asyncio.to_thread(self._input))
-        wanted = Oracle(evidence).required
+        # Off the loop on which the chat answers.
+        wanted = await asyncio.to_thread(lambda: Oracle(evidence).required)
 
         def announced() -> bool:
             said = {(b["ticket_id"], b["target"], b["cycle"]) for b in self._bodies() if b["level"] == "breach"}
@@ -303,7 +304,7 @@ class Site:
             assert not missing, f"{len(missing)} of {len(wanted)} breaches are not in the chat: {missing[:5]}"
             return True
 
-        await eventually(announced, left(), every=0.2, what="every breach is in the chat")
+        await eventually(lambda: asyncio.to_thread(announced), left(), every=0.2, what="every breach is in the chat")
         await self.house.delivered(left())
 
     async def verdict(
@@ -347,7 +348,9 @@ class Site:
             with contextlib.suppress(ValueError, TypeError, RecursionError):  # a test may have planted rubbish
                 event = json.loads(record.value())
                 if event["event_id"] in self.events.ids:
-                    found.append(Seen(appended_at(record), event))
+                    place = (record.topic(), record.partition(), record.offset())
+                    known = self.events.acknowledged_at.get(place) or self.events.acknowledged.get(event["event_id"], 0)
+                    found.append(Seen(appended_at(record), event, known))
         return found
 
     async def _evidence(self, posts: Sequence[Post]) -> Evidence:

@@ -148,7 +148,7 @@ def _chat(evidence: Evidence, raised: Mapping[Ident, int], problems: _Problems) 
     on_topic = {(seen.record["alert_id"], seen.record["kind"]): ident_of(seen.record) for seen in evidence.alerts}
     times: Counter[tuple[str, str]] = Counter()
     said: set[Ident] = set()
-    for _, body in evidence.posts:
+    for _, body, _ in evidence.posts:
         key = (body["alert_id"], body["kind"])
         times[key] += not body.get("repeat", False)
         said.add(ident_of(body))
@@ -166,8 +166,8 @@ def _lateness(
 ) -> tuple[dict[Ident, float], dict[Ident, float]]:
     """Seconds from deadline + grace to the chat, and to the topic, of each breach that is one."""
     first: dict[Ident, int] = {}
-    for at, body in sorted(evidence.posts, key=lambda seen: seen.at):
-        first.setdefault(ident_of(body), at)
+    for post in sorted(evidence.posts, key=lambda seen: seen.at):
+        first.setdefault(ident_of(post.record), post.at)
     late, decided = {}, {}
     for ident, at in raised.items():
         if (ident.level, ident.kind) == ("breach", "raised") and ident.clock in oracle.breached_at and ident in first:
