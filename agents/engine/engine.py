@@ -23,7 +23,7 @@ from agents.engine.disk import Disk
 from agents.engine.interface import Observer, wall_clock
 from agents.engine.lane import Lane
 from agents.engine.lease import Lease, ticks
-from agents.engine.losses import losses
+from agents.engine.losses import tell_losses
 from agents.engine.placement import LOOK, refuse_unequal, stay_equal
 from agents.engine.replay import Replay
 from agents.engine.signs import last_sign
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     from agents.engine.interface import EngineConfig, PartitionFactory, Record
-    from agents.engine.losses import Gap
     from agents.engine.store import StateStore
     from agents.engine.transport import Portion
 
@@ -128,7 +127,7 @@ class Engine:
         await self.app.start()
         self.run(self._alarms.ring())
         self.run(self._look_at_counts())
-        self.run(self._look_for_losses())
+        self.run(tell_losses(self._client, self.app.consumer.gaps, self.observer.input_lost))
 
     async def stop(self) -> None:
         """Gives up the partitions in order: everything sent is acknowledged and committed, the group is left.
@@ -383,16 +382,6 @@ class Engine:
 
     async def _check_counts(self) -> None:
         refuse_unequal(await partition_counts(self.config.connection, self._counted), self.config.partitions)
-
-    async def _look_for_losses(self) -> None:
-        gaps: list[Gap] = []
-        while True:
-            await asyncio.sleep(1)
-            gaps += self.app.consumer.gaps()
-            with suppress(KafkaError):  # then at the next time
-                for tp, records in await losses(self._client, gaps) if gaps else ():
-                    self.observer.input_lost(tp.topic, tp.partition, records)
-                gaps = []
 
     async def _look_at_counts(self) -> None:
         try:

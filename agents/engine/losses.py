@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable
 
     from aiokafka import AIOKafkaConsumer
     from faust.types import TP
+
+LOOK = 1.0  # seconds between looks
 
 
 class Gap(NamedTuple):
@@ -25,9 +30,20 @@ class Gap(NamedTuple):
     found: int
 
 
-async def losses(client: AIOKafkaConsumer, gaps: Iterable[Gap]) -> Iterator[tuple[TP, int]]:
-    """Of the gaps those in which records were dropped, with how many at most. Raises KafkaError."""
-    gaps = list(gaps)
-    beginnings = await client.beginning_offsets(list({TopicPartition(*gap.tp) for gap in gaps}))
-    lost = ((gap.tp, min(beginnings[TopicPartition(*gap.tp)], gap.found) - gap.expected) for gap in gaps)
-    return ((tp, records) for tp, records in lost if records > 0)
+async def tell_losses(
+    client: AIOKafkaConsumer, gaps: Callable[[], list[Gap]], told: Callable[[str, int, int], None]
+) -> NoReturn:
+    """Looks for ever at the gaps there are, and tells topic, partition and how many records were dropped in them."""
+    open_gaps: list[Gap] = []
+    while True:
+        await asyncio.sleep(LOOK)
+        open_gaps += gaps()
+        if not open_gaps:
+            continue
+        with suppress(KafkaError):  # then at the next time
+            begins = await client.beginning_offsets(list({TopicPartition(*gap.tp) for gap in open_gaps}))
+            for tp, expected, found in open_gaps:
+                lost = min(begins[TopicPartition(*tp)], found) - expected
+                if lost > 0:
+                    told(tp.topic, tp.partition, lost)
+            open_gaps = []

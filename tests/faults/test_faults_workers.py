@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from fake_chat import answers
 from fault_site import Site
-from kafka_io import created, now
 from marksman import Shot, shoot
 from waiting import eventually
 
@@ -151,41 +149,6 @@ async def repeated(site: Site, since: float, until: float) -> int:
     records = [(r.timestamp / 1000, (alert["alert_id"], alert["kind"])) for r, alert in await site.house.alerts()]
     known = {said for at, said in records if at < since}
     return sum(since <= at <= until and said in known for at, said in records)
-
-
-async def test_a_notifier_stopped_for_three_sessions_finds_its_claims_refused(
-    kafka: str, redis_server: RedisServer, unique: str, tmp_path: Path, seed: int, full: bool, figures: Figures
-) -> None:
-    """It is stopped while the chat has asked both to wait; the other sends its messages, then it wakes."""
-    tickets = 400 if full else 80
-    async with Site(kafka, redis_server, tmp_path, unique, seed, workers=1, notifiers=2, limit=4) as site:
-        site.chat.always("/desk", answers(429, Retry_After="3"))
-        place = {"team": "tech", "priority": "low", "channel": "chat"}
-        site.events.put(*(created(f"silent-{number}", now(), **place) for number in range(tickets)))
-
-        async def waiting() -> bool:
-            for metric in ("sla_notifier_queue_length", "sla_notifier_retried_total"):
-                assert min([await site.metric(metric, [name]) for name in site.notifiers]) > 0
-            return True
-
-        await eventually(waiting, timeout=30, what="both notifiers have messages waiting")
-        await site.stop("n1")
-        stopped = time.time()
-        site.chat.heal("/desk")
-        await eventually(lambda: time.time() > stopped + 3 * SESSION, timeout=4 * SESSION)
-        await site.cont("n1")
-        await site.settled(within=90)
-        refused = await site.metric("sla_notifier_claims_refused_total", ["n1"])
-        report = await site.verdict(posts=[post for post in site.chat.posts if post.at > stopped])
-        assert refused > 0
-        assert report.repeats == 0
-        figures(
-            fault="a notifier stopped (SIGSTOP) for three session timeouts, then resumed",
-            shown="The other sends its messages; its own claims are refused, and no message is sent twice.",
-            breaches=report.breaches,
-            claims_refused=int(refused),
-            repeats=report.repeats,
-        )
 
 
 async def test_planned_hand_overs_rolling_restart_and_one_to_three_to_one_workers(

@@ -65,7 +65,7 @@ class Engine:
 
 async def test_lanes_with_endless_work_take_turns_and_hear_how_far_the_input_is_read() -> None:
     lanes = EndlessLane(0), EndlessLane(1)
-    ringing = asyncio.create_task(Alarms(Engine(*lanes), Ends()).ring())  # type: ignore[arg-type]
+    ringing = asyncio.create_task(Alarms(Engine(*lanes), Ends()).ring())  # type: ignore[arg-type]  # fakes of what is used
     try:
         for lane in lanes:
             await eventually(lambda lane=lane: len(set(lane.rung)) > 1, timeout=20, what=f"lane {lane.number} rings")

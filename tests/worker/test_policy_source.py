@@ -76,7 +76,7 @@ class Desk:
         self.topic = FakeTopic()
         self.meters = Meters()
         self.bench = Bench(policies_of(file), NINE)
-        self.source = PolicySource(file, self.topic, self.bench.rules, self.meters, lambda: NINE)  # type: ignore[arg-type]
+        self.source = PolicySource(file, self.topic, self.bench.rules, self.meters, lambda: NINE)  # type: ignore[arg-type]  # fakes of what is used
 
     def write(self, text: str) -> None:
         """Into the file."""
