@@ -58,7 +58,16 @@ async def test_each_problem_is_named(kafka: str, topics: Topics, admin: AIOKafka
             NewTopic(topics.alerts, 3, 1),
             NewTopic(created, 6, 1),
             NewTopic(replied, 3, 1, topic_configs={"cleanup.policy": "compact"}),
-            NewTopic(topics.deliveries, 3, 1, topic_configs={"cleanup.policy": "compact", "min.insync.replicas": "2"}),
+            NewTopic(
+                topics.deliveries,
+                3,
+                1,
+                topic_configs={
+                    "cleanup.policy": "compact",
+                    "min.insync.replicas": "2",
+                    "message.timestamp.type": "LogAppendTime",
+                },
+            ),
             NewTopic(topics.dead_letters, 3, 1, topic_configs={"retention.ms": "3600000"}),
         ]
     )
