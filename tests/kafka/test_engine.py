@@ -47,7 +47,11 @@ async def test_kill_9_under_load_loses_and_invents_nothing(kafka: str, unique: s
             worker = run.start()
         await run.load(800, 2, chance)
         await run.assert_exact(60)
-        assert all(fact["known"] for fact in worker.said("recovered")), "the local state was not used"
+        # A kill while RocksDB opens may leave a table that its list does not name: such a store is rebuilt, and says so.
+        rebuilt = {fact["partition"] for fact in worker.said("rebuilt")}
+        used = [fact["known"] for fact in worker.said("recovered") if fact["partition"] not in rebuilt]
+        assert used
+        assert all(used), "the local state was not used"
         assert await worker.stop() == 0
         assert run.sizes(worker) == run.expected_sizes()
 
