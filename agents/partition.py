@@ -170,27 +170,28 @@ class TicketPartition:
         return changes
 
     def recall(self, said: Sequence[Record], now: int) -> Changes:
-        """Tickets remember alerts of theirs that they do not know of, and correct those that were wrong."""
+        """Tickets remember alerts of theirs that they do not know of, and correct those that were wrong.
+
+        They are judged by `ring`, up to the present: the ledger says nothing in between.
+        """
         self.tick(now)
         changes = Changes()
-        works: dict[bytes, _Work] = {}
+        tickets: dict[bytes, Ticket] = {}
         for record in said:
-            key, value = record.key, self._store.get(record.key) if record.key else None
+            key = record.key
+            value = self._store.get(key) if key else None
             try:
                 alert = alerts.read(record.value or b"")
             except msgspec.MsgspecError:  # somebody else's: the notifier counts it
                 continue
             if key is None or value is None or alert.ticket_id.encode() != key:
                 continue
-            work = works.get(key)
-            if work is None and alerts.recall(ticket.decode(value), alert):
-                work = works[key] = self._take(value)
-            if work is not None:
-                alerts.recall(work.ticket, alert)
-        for key, work in works.items():
-            self._finish(changes, key, work)
-        self._put_cells(changes)
-        self._count_verdicts()
+            kept = tickets.get(key) or ticket.decode(value)
+            if alerts.recall(kept, alert):
+                tickets[key] = kept
+        for key, kept in tickets.items():
+            changes.tickets[key] = ticket.encode(kept)
+            self._alarms.set(key, self._next_alarm(kept))
         return changes
 
     def close(self) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from histories import promises
 from judge_time import instant, text_of
-from partitions import Bench, event
+from partitions import Bench, Input, event
 from strategies import random_policy_file, random_ticket
 
 from streams.calendar import Calendar
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 NINE = parse_instant("2026-01-05T09:00:00Z")
-ONE_HOUR = promises({"version": 1, "policies": [{"name": "all", "targets": {"first_response": {"limit": "1h"}}}]})
+ONE_HOUR, TWO_HOURS = (
+    promises({"version": 1, "policies": [{"name": "all", "targets": {"first_response": {"limit": limit}}}]})
+    for limit in ("1h", "2h")
+)
 
 
 def created(ticket_id: str, at: int = NINE, **fields: Any) -> dict[str, Any]:
@@ -48,6 +52,24 @@ def test_a_done_ticket_is_forgotten_after_the_retention_and_a_later_event_is_dea
         desk.dead.clear()
         desk.start(derived=derived)  # the mark outlives a restart, and the building anew of what is derived
     desk.assert_adds_up()
+
+
+def test_an_alert_that_is_recalled_changes_nothing_but_what_the_ticket_remembers() -> None:
+    """Its worker judged by policies that had just come, wrote the ledger, and died before the ticket was written."""
+    dead, heir = Bench(TWO_HOURS.policies, NINE), Bench(TWO_HOURS.policies, NINE)
+    for desk in (dead, heir):
+        desk.put(created("T"))
+        desk.now += HOUR + 2 * SECOND
+        desk.reload(ONE_HOUR.policies)
+    (said,) = dead.ring()
+    assert dead.ledger["T"]["clocks"][0]["verdict"] == "breached"
+
+    changes = heir.partition.recall([Input("sla-alerts", b"T", json.dumps(said).encode())], heir.now)
+    assert (list(changes.tickets), changes.records, changes.alerts) == ([b"T"], [], [])
+    heir.store.put(changes.tickets)
+    assert heir.ring() == []
+    assert heir.ledger == dead.ledger
+    heir.assert_adds_up()
 
 
 def test_a_breach_is_announced_before_its_ticket_is_forgotten() -> None:
