@@ -362,8 +362,10 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
         while True:
             problems = {}
             try:
-                first = TopicPartition(self._topics.alerts, 0)
-                await asyncio.wait_for(self._consumer.end_offsets([first]), PROBE_PATIENCE)
+                # All of them: what is left of a cluster still answers for its own.
+                numbers = self._consumer.partitions_for_topic(self._topics.alerts) or ()
+                alerts = [TopicPartition(self._topics.alerts, number) for number in numbers]
+                await asyncio.wait_for(self._consumer.end_offsets(alerts), PROBE_PATIENCE)
             except (KafkaError, TimeoutError) as error:
                 problems["kafka"] = f"does not answer ({type(error).__name__})"
             try:
