@@ -47,7 +47,7 @@ async def test_kill_9_under_load_loses_and_invents_nothing(kafka: str, unique: s
             worker = run.start()
         await run.load(800, 2, chance)
         await run.assert_exact(60)
-        # A kill while RocksDB opens may leave a table that its list does not name: such a store is rebuilt, and says so.
+        # A kill while RocksDB opens may leave a table that its list does not name: the store is rebuilt, and says so.
         rebuilt = {fact["partition"] for fact in worker.said("rebuilt")}
         used = [fact["known"] for fact in worker.said("recovered") if fact["partition"] not in rebuilt]
         assert used
