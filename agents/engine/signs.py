@@ -6,8 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
+
+from agents.engine.tail import newest
 
 if TYPE_CHECKING:
     from agents.engine.connection import Connection
@@ -27,23 +28,12 @@ _read = msgspec.json.Decoder(_Sign).decode
 
 async def last_sign(connection: Connection, topic: str, count: int) -> int | None:
     """The newest instant (microseconds) at which a worker had partitions and was not blind; None: nothing says so."""
-    newest = None
     try:
-        async with asyncio.timeout(PATIENCE), AIOKafkaConsumer(**connection.aiokafka()) as consumer:
-            places = [TopicPartition(topic, number) for number in range(count)]
-            begins, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
-            consumer.assign(places)
-            for place in places:
-                consumer.seek(place, max(begins[place], ends[place] - LOOKED_AT))
-            left = [place for place in places if begins[place] < ends[place]]
-            while left:
-                for records in (await consumer.getmany(*left, timeout_ms=500)).values():
-                    for record in records:
-                        newest = max(newest or 0, _at_work_at(record.value)) or None
-                left = [place for place in left if await consumer.position(place) < ends[place]]
+        async with asyncio.timeout(PATIENCE):
+            signs = await newest(connection, topic, range(count), LOOKED_AT)
     except (KafkaError, TimeoutError):
-        return newest  # it is told without it, a little later
-    return newest
+        return None  # it is told without it, a little later
+    return max((_at_work_at(record.value) for records in signs.values() for record in records), default=0) or None
 
 
 def _at_work_at(value: bytes | None) -> int:
