@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from streams.clocks import FIRST_RESPONSE
 from streams.demand import Traffic
 from streams.fold import State
 from streams.windows import ARRIVALS, DAY, HOUR, REPLIES
@@ -31,7 +32,7 @@ def traffic_of(
                 arrived = hour.get((measure, team, priority, channel))
                 _add(sums, where, Traffic(arrived.count if arrived else 0, cell.count, 0, 0, 0))
                 state = State(now, team=team or None, priority=priority or None, channel=channel or None)
-                promise = policies.promise(state, now, "first_response")
+                promise = policies.to(state).of(FIRST_RESPONSE, now)
                 if promise is not None:
                     limits[where] = min(promise.limit, limits.get(where, promise.limit))
             elif measure == REPLIES:

@@ -4,39 +4,68 @@ from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
 
-_STALE = 1000  # moved entries wait in the heap for their old time: so many beyond the number of live ones
+from streams.instants import MINUTE
+
+_SLOT = MINUTE
 
 
 class Wakeups:
-    """One instant (microseconds) a key."""
+    """One instant (microseconds) a key.
+
+    Keys wait unsorted in the minute of their instant; only the earliest minute that has any is put in order, when
+    it comes to be the earliest. A key that is moved out of a later minute leaves nothing behind.
+    """
 
     def __init__(self) -> None:
         self._at: dict[bytes, int] = {}
-        self._heap: list[tuple[int, bytes]] = []
+        self._slots: dict[int, set[bytes]] = {}
+        self._order: list[int] = []  # a heap of the slots
+        self._upto = 0  # slots before this one are in order:
+        self._near: list[tuple[int, bytes]] = []  # a heap, with entries of keys that have been moved since
 
     def __len__(self) -> int:
         """How much is held, moved entries included."""
-        return len(self._heap)
+        return len(self._near) + sum(map(len, self._slots.values()))
 
     def set(self, key: bytes, at: int | None) -> None:
         """Wake it then, and not when it was said before; None: not at all."""
+        before = self._at.get(key)
+        if before == at:
+            return
+        if before is not None:
+            waiting = self._slots.get(before // _SLOT)
+            if waiting is not None:
+                waiting.discard(key)
         if at is None:
-            self._at.pop(key, None)
-        elif self._at.get(key) != at:
-            self._at[key] = at
-            heappush(self._heap, (at, key))
-            if len(self._heap) > 2 * len(self._at) + _STALE:
-                self._heap = [(at, key) for key, at in self._at.items()]
-                heapify(self._heap)
+            del self._at[key]
+            return
+        self._at[key] = at
+        slot = at // _SLOT
+        if slot < self._upto:
+            heappush(self._near, (at, key))
+            return
+        waiting = self._slots.get(slot)
+        if waiting is None:
+            waiting = self._slots[slot] = set()
+            heappush(self._order, slot)
+        waiting.add(key)
 
     def next(self) -> int | None:
         """The earliest."""
-        while self._heap and self._at.get(self._heap[0][1]) != self._heap[0][0]:
-            heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
+        while True:
+            while self._near and self._at.get(self._near[0][1]) != self._near[0][0]:
+                heappop(self._near)
+            if self._near:
+                return self._near[0][0]
+            if not self._order:
+                return None
+            slot = heappop(self._order)
+            self._upto = slot + 1
+            self._near = [(self._at[key], key) for key in self._slots.pop(slot)]
+            heapify(self._near)
 
     def pop(self) -> bytes:
         """The key of `next`, which is over with."""
-        _, key = heappop(self._heap)
+        _, key = heappop(self._near)
         del self._at[key]
         return key

@@ -174,6 +174,7 @@ def _pending(
             yield state.last_at, (mark.level, mark.target, mark.cycle, mark.detail, True), _clock_of(state, mark)
     if state.status == CANCELLED:
         return
+    promises = policies.to(state)
     announced = {(mark.level, mark.target, mark.cycle, mark.detail) for mark in marks} if marks else ()
     for clock in state.clocks:
         overdue_at = clock.breached if clock.breached is not None or clock.since is None else clock.deadline
@@ -184,7 +185,7 @@ def _pending(
             yield overdue_at, (*breach, False), clock
         if clock.breached is not None:
             continue
-        promise = policies.promise(state, clock.start, TARGETS[clock.target])
+        promise = promises.of(clock.target, clock.start)
         if promise is not None and promise.warn:
             for at, text in _warnings(clock, promise):
                 if at < overdue_at and ("warning", clock.target, clock.cycle, text) not in announced:
@@ -257,7 +258,7 @@ def _elapsed(clock: Clock, state: State, policies: Policies, now: int) -> int:
     """Up to now, or up to the stop."""
     if clock.elapsed is not None:
         return clock.elapsed
-    promise = policies.promise(state, clock.start, TARGETS[clock.target])
+    promise = policies.to(state).of(clock.target, clock.start)
     if promise is None or clock.since is None:
         return clock.accrued
     return clock.accrued + promise.calendar.elapsed(clock.since, now)

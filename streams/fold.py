@@ -39,7 +39,7 @@ from streams.policies import TARGETS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streams.policies import Policies, Promise
+    from streams.policies import Policies, Promises
 
 KEPT_CLOCKS = 64
 KEPT_NOTES = 64
@@ -48,6 +48,9 @@ KEPT_CHANGES = 256
 
 _RESPONSES = (FIRST_RESPONSE, NEXT_RESPONSE)
 _HAND_OVER = (ACCEPTANCE, TEAM_ANSWER)
+_ALL = tuple(range(len(TARGETS)))
+_ANSWERED = (*_RESPONSES, FOLLOW_UP)
+_ANSWERED_BY_US = (*_ANSWERED, *_HAND_OVER)
 
 
 class State(msgspec.Struct, array_like=True, gc=False):
@@ -95,16 +98,16 @@ class State(msgspec.Struct, array_like=True, gc=False):
         """The clocks that have not stopped."""
         return [clock for clock in self.clocks if clock.stop is None]
 
-    def look_anew(self, policies: Policies) -> None:
+    def look_anew(self, promises: Promises) -> None:
         """Measure every open clock under the promises of now."""
         for clock in self.open_clocks():
-            clock.measure(policies.promise(self, clock.start, TARGETS[clock.target]), self.timeline)
+            clock.measure(promises.of(clock.target, clock.start), self.timeline)
             clock.breached = clock.overdue(self.last_at, self.last_at)
 
     def settle(self, now: int) -> None:
         """Check every open clock at an instant."""
         for clock in self.clocks:
-            if clock.stop is None:
+            if clock.stop is None and clock.breached is None:
                 clock.breached = clock.overdue(now, self.last_at)
 
 
@@ -124,9 +127,10 @@ def found(fact: Created, policies: Policies) -> State:
         last_at=fact.at,
         timeline=[fact.at, OPEN],
     )
+    promises = policies.to(state)
     if not fact.by_agent:
-        _start(state, FIRST_RESPONSE, fact.at, policies)
-    _start(state, RESOLUTION, fact.at, policies)
+        _start(state, FIRST_RESPONSE, fact.at, promises)
+    _start(state, RESOLUTION, fact.at, promises)
     return state
 
 
@@ -138,18 +142,14 @@ def apply(state: State, fact: Fact, policies: Policies) -> None:
         return
     state.settle(at)
     state.last_at = at
-    effect(state, fact, at, policies)
+    effect(state, fact, at, policies.to(state))
     state.settle(at)
 
 
-def _promise(state: State, clock: Clock, policies: Policies) -> Promise | None:
-    return policies.promise(state, clock.start, TARGETS[clock.target])
-
-
-def _start(state: State, target: int, at: int, policies: Policies) -> None:
+def _start(state: State, target: int, at: int, promises: Promises) -> None:
     clock = Clock(target, state.cycles[target], at, origin=at)
     state.cycles[target] += 1
-    promise = _promise(state, clock, policies)
+    promise = promises.of(target, at)
     if promise is not None:
         clock.policy, clock.limit = promise.policy, promise.limit
         if state.status not in promise.rests:
@@ -157,16 +157,17 @@ def _start(state: State, target: int, at: int, policies: Policies) -> None:
     state.clocks.append(clock)
 
 
-def _stop(state: State, targets: tuple[int, ...], at: int, policies: Policies, answer: str = "") -> None:
+def _stop(state: State, targets: tuple[int, ...], at: int, promises: Promises, answer: str = "") -> None:
     """Stop the open clocks of these targets, unless their promise wants another answer than this one."""
     for clock in state.open_clocks():
-        if clock.target in targets:
-            promise = _promise(state, clock, policies)
-            if answer and clock.target in _RESPONSES and promise is not None and answer not in promise.met_by:
+        target = clock.target
+        if target in targets:
+            promise = promises.of(target, clock.start)
+            if answer and target in _RESPONSES and promise is not None and answer not in promise.met_by:
                 continue
             clock.halt(at, promise)
-            if state.cycles[clock.target] > KEPT_CLOCKS:
-                _forget_oldest(state, clock.target)
+            if state.cycles[target] > KEPT_CLOCKS:
+                _forget_oldest(state, target)
 
 
 def _forget_oldest(state: State, target: int) -> None:
@@ -176,7 +177,7 @@ def _forget_oldest(state: State, target: int) -> None:
         state.clocks.remove(clock)
 
 
-def _move(state: State, status: int, at: int, policies: Policies) -> None:
+def _move(state: State, status: int, at: int, promises: Promises) -> None:
     """Change the status; clocks rest and run with it."""
     if status == state.status:
         return
@@ -184,7 +185,7 @@ def _move(state: State, status: int, at: int, policies: Policies) -> None:
     state.timeline += (at, status)
     for clock in state.clocks:
         if clock.stop is None and clock.policy is not None:
-            promise = _promise(state, clock, policies)
+            promise = promises.of(clock.target, clock.start)
             assert promise is not None
             if status in promise.rests:
                 if clock.since is not None:
@@ -192,53 +193,53 @@ def _move(state: State, status: int, at: int, policies: Policies) -> None:
             elif clock.since is None:
                 clock.run_from(at, promise)
     if len(state.timeline) > 2 * KEPT_CHANGES:
-        _cut_timeline(state, policies)
+        _cut_timeline(state, promises)
 
 
-def _cut_timeline(state: State, policies: Policies) -> None:
+def _cut_timeline(state: State, promises: Promises) -> None:
     """Fold the older half of a very long timeline into what each clock has elapsed, by the promise of now."""
     older, state.timeline = state.timeline[:KEPT_CHANGES], state.timeline[KEPT_CHANGES:]
     cut = state.timeline[0]
     for clock in state.clocks:
         if (clock.stop is None or clock.target == RESOLUTION) and clock.origin < cut:
-            promise = _promise(state, clock, policies)
+            promise = promises.of(clock.target, clock.start)
             past = Clock(clock.target, 0, clock.start, origin=clock.origin, base=clock.base)
             past.measure(promise, [*older, cut, CANCELLED])
             clock.base, clock.origin = past.accrued, cut
 
 
-def _replied(state: State, fact: Replied, at: int, policies: Policies) -> None:
+def _replied(state: State, fact: Replied, at: int, promises: Promises) -> None:
     if fact.automated:
         return
-    if fact.team is None or fact.team == state.team:
-        _stop(state, _HAND_OVER, at, policies)
+    ours = fact.team is None or fact.team == state.team
     if not fact.public:
+        if ours:
+            _stop(state, _HAND_OVER, at, promises)
         return
     state.owed = False
     state.reply_count += 1
     _note(state.replies, fact)
-    _stop(state, _RESPONSES, at, policies, answer="reply")
-    _stop(state, (FOLLOW_UP,), at, policies)
+    _stop(state, _ANSWERED_BY_US if ours else _ANSWERED, at, promises, answer="reply")
     if not state.done:
-        _start(state, FOLLOW_UP, at, policies)
+        _start(state, FOLLOW_UP, at, promises)
 
 
-def _customer_wrote(state: State, fact: CustomerWrote, at: int, policies: Policies) -> None:
+def _customer_wrote(state: State, fact: CustomerWrote, at: int, promises: Promises) -> None:
     for clock in state.clocks:
         if clock.stop is None and clock.target in _RESPONSES:
             return
     if state.done:
         state.owed = True
     else:
-        _start_response(state, at, policies)
+        _start_response(state, at, promises)
 
 
-def _start_response(state: State, at: int, policies: Policies) -> None:
+def _start_response(state: State, at: int, promises: Promises) -> None:
     """The clock for a customer's message: the first response's, or once that has been, the next's."""
-    _start(state, NEXT_RESPONSE if state.cycles[FIRST_RESPONSE] else FIRST_RESPONSE, at, policies)
+    _start(state, NEXT_RESPONSE if state.cycles[FIRST_RESPONSE] else FIRST_RESPONSE, at, promises)
 
 
-def _updated(state: State, fact: Updated, at: int, policies: Policies) -> None:
+def _updated(state: State, fact: Updated, at: int, promises: Promises) -> None:
     before = state.team
     changed = False
     for name in ("priority", "channel", "team", "customer_id", "category", "kind", "tags"):
@@ -249,39 +250,40 @@ def _updated(state: State, fact: Updated, at: int, policies: Policies) -> None:
     if fact.agent_id is not None:
         state.agent_id = fact.agent_id
     if changed:
-        state.look_anew(policies)
+        promises = promises.policies.to(state)
+        state.look_anew(promises)
     if before is not None and before != state.team:
         withdrawn = [clock for clock in state.open_clocks() if clock.target in _HAND_OVER]
-        _stop(state, _HAND_OVER, at, policies)
+        _stop(state, _HAND_OVER, at, promises)
         for clock in withdrawn:
             clock.withdrawn = True
-        _start(state, ACCEPTANCE, at, policies)
-        _start(state, TEAM_ANSWER, at, policies)
+        _start(state, ACCEPTANCE, at, promises)
+        _start(state, TEAM_ANSWER, at, promises)
     elif fact.agent_id is not None:
-        _stop(state, (ACCEPTANCE,), at, policies)
+        _stop(state, (ACCEPTANCE,), at, promises)
 
 
-def _status_set(state: State, fact: StatusSet, at: int, policies: Policies) -> None:
+def _status_set(state: State, fact: StatusSet, at: int, promises: Promises) -> None:
     was_done = state.done
     if fact.accepted_by is not None and fact.accepted_by == state.team:
-        _stop(state, (ACCEPTANCE,), at, policies)
+        _stop(state, (ACCEPTANCE,), at, promises)
     if fact.status in (RESOLVED, CLOSED):
-        _stop(state, tuple(range(len(TARGETS))), at, policies, answer="resolved")
-    _move(state, fact.status, at, policies)
+        _stop(state, _ALL, at, promises, answer="resolved")
+    _move(state, fact.status, at, promises)
     state.reason = fact.reason
     if not state.done:
         state.done_at = None
         if was_done:
-            _reopen(state, at, policies)
+            _reopen(state, at, promises)
     elif not was_done:
         state.done_at = at
 
 
-def _reopen(state: State, at: int, policies: Policies) -> None:
+def _reopen(state: State, at: int, promises: Promises) -> None:
     state.reopenings += 1
     for clock in state.clocks:
         if clock.target == RESOLUTION and clock.stop is not None and not clock.final:
-            promise = _promise(state, clock, policies)
+            promise = promises.of(clock.target, clock.start)
             if promise is not None and promise.after_reopen == "first":
                 clock.final = True
             else:
@@ -289,28 +291,28 @@ def _reopen(state: State, at: int, policies: Policies) -> None:
                 clock.measure(promise, state.timeline)
     if state.owed:
         state.owed = False
-        _start_response(state, at, policies)
+        _start_response(state, at, promises)
 
 
-def _complained(state: State, fact: Complained, at: int, policies: Policies) -> None:
+def _complained(state: State, fact: Complained, at: int, promises: Promises) -> None:
     _note(state.complaints, fact)
     if fact.valid:
-        _start(state, COMPLAINT_RESOLUTION, at, policies)
+        _start(state, COMPLAINT_RESOLUTION, at, promises)
 
 
-def _rated(state: State, fact: Rated, at: int, policies: Policies) -> None:
+def _rated(state: State, fact: Rated, at: int, promises: Promises) -> None:
     _note(state.ratings, fact)
 
 
-def _reviewed(state: State, fact: Reviewed, at: int, policies: Policies) -> None:
+def _reviewed(state: State, fact: Reviewed, at: int, promises: Promises) -> None:
     _note(state.reviews, fact)
 
 
-def _called_back(state: State, fact: CalledBack, at: int, policies: Policies) -> None:
+def _called_back(state: State, fact: CalledBack, at: int, promises: Promises) -> None:
     _note(state.callbacks, fact)
 
 
-def _acknowledged(state: State, fact: Acknowledged, at: int, policies: Policies) -> None:
+def _acknowledged(state: State, fact: Acknowledged, at: int, promises: Promises) -> None:
     _note(state.acknowledged, fact)
 
 
@@ -319,7 +321,7 @@ def _note(notes: list[Any], fact: Fact) -> None:
     del notes[:-KEPT_NOTES]
 
 
-_EFFECTS: dict[type[Fact], Callable[[State, Any, int, Policies], None]] = {
+_EFFECTS: dict[type[Fact], Callable[[State, Any, int, Promises], None]] = {
     Replied: _replied,
     CustomerWrote: _customer_wrote,
     Updated: _updated,

@@ -98,6 +98,29 @@ class Attributes(Protocol):
     tags: list[str] | None
 
 
+class Promises:
+    """What is promised to tickets of certain attributes."""
+
+    __slots__ = ("_candidates", "_only", "policies")
+
+    def __init__(self, policies: Policies, candidates: Sequence[Policy]) -> None:
+        self.policies = policies
+        self._candidates = candidates
+        first = candidates[0] if candidates else None
+        timeless = first is None or (first.effective_from is None and first.effective_until is None)
+        # By far the most: no later policy is ever asked.
+        self._only = [first.promises.get(target) if first else None for target in TARGETS] if timeless else None
+
+    def of(self, target: int, start: int) -> Promise | None:
+        """What is promised of a target's clock that started then; None where nothing is. `target`: of TARGETS."""
+        if self._only is not None:
+            return self._only[target]
+        for policy in self._candidates:
+            if policy.effective(start):
+                return policy.promises.get(TARGETS[target])
+        return None
+
+
 _MEMO_LIMIT = 20_000
 
 
@@ -109,7 +132,7 @@ class Policies:
     fingerprint: str
     _asked: Callable[[Attributes], tuple[object, ...]] = field(init=False)
     _asks_tags: bool = field(init=False)
-    _memo: dict[tuple[object, ...], tuple[Policy, ...]] = field(init=False, default_factory=dict)
+    _memo: dict[tuple[object, ...], Promises] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         asked = [name for name in MATCHED if any(name in policy.when for policy in self.policies)]
@@ -120,25 +143,18 @@ class Policies:
     def __iter__(self) -> Iterator[Policy]:
         return iter(self.policies)
 
-    def find(self, attributes: Attributes, start: int) -> Policy | None:
-        """The policy for a clock of a ticket with these attributes that started then, or None."""
+    def to(self, attributes: Attributes) -> Promises:
+        """What is promised to a ticket with these attributes: by the first policy in effect that describes it."""
         key = self._asked(attributes)
         if self._asks_tags:
             key = (*key[:-1], frozenset(attributes.tags or ()))
-        candidates = self._memo.get(key)
-        if candidates is None:
+        promises = self._memo.get(key)
+        if promises is None:
             if len(self._memo) >= _MEMO_LIMIT:
                 self._memo.clear()
-            candidates = self._memo[key] = tuple(policy for policy in self.policies if _matches(policy, attributes))
-        for policy in candidates:
-            if policy.effective(start):
-                return policy
-        return None
-
-    def promise(self, attributes: Attributes, start: int, target: str) -> Promise | None:
-        """What is promised of a target's clock that started then; None where nothing is."""
-        policy = self.find(attributes, start)
-        return policy.promises.get(target) if policy is not None else None
+            matching = [policy for policy in self.policies if _matches(policy, attributes)]
+            promises = self._memo[key] = Promises(self, matching)
+        return promises
 
 
 def _matches(policy: Policy, attributes: Attributes) -> bool:

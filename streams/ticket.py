@@ -121,7 +121,7 @@ class Ticket(msgspec.Struct, array_like=True, gc=False):
         """Judge by other policies: all kept facts, on top of what the summary's clocks come to under them."""
         if self.summary is not None:
             past = _decode_state(self.summary.state)
-            past.look_anew(policies)
+            past.look_anew(policies.to(past))
             self.summary.state = _encode_state(past)
         self._refold(self.facts(), policies)
 
