@@ -18,6 +18,7 @@ class Wakeups:
 
     def __init__(self) -> None:
         self._at: dict[bytes, int] = {}
+        self._come = 0  # keys that came since it was made anew
         self._slots: dict[int, set[bytes]] = {}
         self._order: list[int] = []  # a heap of the slots
         self._upto = 0  # slots before this one are in order:
@@ -39,6 +40,7 @@ class Wakeups:
         if at is None:
             del self._at[key]
             return
+        self._come += before is None
         self._at[key] = at
         slot = at // _SLOT
         if slot < self._upto:
@@ -59,6 +61,8 @@ class Wakeups:
                 return self._near[0][0]
             if not self._order:
                 return None
+            if self._come > len(self._at) // 8:
+                self._make_anew()
             slot = heappop(self._order)
             self._upto = slot + 1
             self._near = [(self._at[key], key) for key in self._slots.pop(slot)]
@@ -69,3 +73,9 @@ class Wakeups:
         _, key = heappop(self._near)
         del self._at[key]
         return key
+
+    def _make_anew(self) -> None:
+        """Where keys come and go a dict grows to twice the room; one that is filled at once takes what it needs."""
+        fresh: dict[bytes, int] = {}
+        fresh.update(self._at)
+        self._at, self._come = fresh, 0
