@@ -12,19 +12,34 @@ PIP := PYTHONWARNINGS=ignore PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT
 # Debian's packages by the program that each brings.
 PROGRAMS := redis-server:redis-server promtool:prometheus faketime:faketime
 
-.PHONY: help install services test faults check format docs demo clean
+# Tests of what is compiled that are not among the laws.
+PARTITION := tests/worker/test_forgetting.py tests/worker/test_metrics.py tests/worker/test_policy_source.py \
+	tests/unit/test_partition.py tests/unit/test_alert_recall.py tests/unit/test_sketch.py
+
+.PHONY: help install services test test-compiled compiled faults bench check format docs demo clean
 
 help:  ## This list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
 install: .venv/.tools services  ## The virtual environment .venv, and the servers that the tests start
 
 test: install  ## All tests (ARGS="-k calendar tests/unit" for some); what cannot run says why
 	$(BIN)/pytest --durations=15 $(ARGS)
+ifeq ($(ARGS),)
+	$(MAKE) --no-print-directory test-compiled
+endif
+
+test-compiled: var/compiled/.complete  ## The laws and the partition's tests once more, on the compiled data path
+	SLAWATCH_COMPILED=1 PYTHONPATH=$(CURDIR)/var/compiled $(BIN)/pytest tests/laws tests/unit/test_compiled.py $(PARTITION)
+
+compiled: var/compiled/.complete  ## The data path compiled in a copy of the packages: PYTHONPATH=var/compiled runs it
 
 faults: install  ## The fault tests at full length, an hour or more, and docs/reliability.md's table from their figures
 	SLAWATCH_FAULTS=full $(BIN)/pytest --timeout=5400 tests/faults $(ARGS)
 	$(BIN)/python tests/support/reliability_table.py
+
+bench: install .venv/.bench var/compiled/.complete  ## Every figure of docs/performance.md, about an hour (ARGS="throughput --events=3000000" for one)
+	PYTHONPATH=$(CURDIR)/var/compiled $(BIN)/python bench $(ARGS)
 
 check: .venv/.tools  ## Lint, format, types, layers
 	$(BIN)/ruff check .
@@ -58,6 +73,10 @@ clean:  ## Drop .venv, var and the caches
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
+.venv/.bench: .venv/.tools
+	@$(PIP) --editable '.[bench]'
+	@touch $@
+
 # What is missing is said, never fatal: the tests that need it are skipped with the reason, or fail where CI asks for all.
 services: var/kafka/.complete
 	@absent=; for pair in $(PROGRAMS); do \
@@ -75,3 +94,13 @@ var/kafka/.complete: deploy/kafka/pom.xml
 	rm -rf var/kafka; mkdir -p var/kafka; \
 	mvn --batch-mode --file $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/var/kafka/libs >var/kafka/log \
 		&& touch $@ || { grep -m 1 ERROR var/kafka/log; echo "missing for the tests on Kafka: Maven could not bring its jars"; }
+
+# A copy: beside the sources a compiled module would hide every later change of them.
+var/compiled/.complete: .venv/.tools setup.py pyproject.toml $(shell find streams config agents -name '*.py')
+	@command -v $(firstword $(CC)) >/dev/null || { echo "install a C compiler (gcc)"; exit 1; }
+	@echo "compiling the data path into var/compiled"
+	@rm -rf var/compiled && mkdir -p var/compiled
+	@cp -r streams config agents setup.py pyproject.toml README.md var/compiled
+	@cd var/compiled && PATH="$(CURDIR)/$(BIN):$$PATH" SLAWATCH_COMPILE=1 PYTHONWARNINGS=ignore \
+		python setup.py -q build_ext --inplace >build.log 2>&1 || { cat build.log; exit 1; }
+	@touch $@

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from agents.engine import Connection, Store
     from agents.topics import Topics
     from config.settings import Settings
-    from streams.alerts import Alert
+    from streams.alert_record import Alert
 
 log = logging.getLogger("slawatch.worker")
 
@@ -160,9 +160,10 @@ class Worker:
                 held = list(self.partitions())
                 for partition in held:
                     partition.tick(now)
+                    await asyncio.sleep(0)  # slots that enter and leave the windows take their time
                 self.meters.to_judge.set(sum(partition.to_judge for partition in held))
                 if boards is not None:
-                    await boards.publish(held, now)
+                    await boards.publish(self.gauges.lookout, now)
                 await _stopped(stop, PUBLISH_EVERY)
         finally:
             if boards is not None:

@@ -7,34 +7,36 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from agents.labels import names
-from agents.seen import look
+from agents.seen import Lookout
 from agents.traffic import traffic_of
 from streams.demand import agents_required, offered_load
-from streams.instants import SECOND
+from streams.instants import MINUTE, SECOND
 from streams.policies import TARGETS
 from streams.sketch import Sketch
 from streams.windows import ARRIVALS, MEASURES, REPLIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from prometheus_client.core import Metric
 
     from agents.engine import Engine
     from agents.labels import Names
     from agents.partition import Rules, TicketPartition
-    from agents.seen import Seen
+    from agents.seen import Whole
     from streams.policies import Policies
     from streams.windows import Labels
 
 MAX_SERIES = 10_000
 """Of one worker. Teams beyond what fits are `other`, the busiest keep their names."""
+NAMED_FOR = MINUTE
 _ELSEWHERE = 500  # series left to the counters and the engine's gauges
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95}
 
@@ -144,66 +146,73 @@ class TicketGauges(Collector):
     def __init__(
         self, partitions: Callable[[], Iterable[TicketPartition]], rules: Rules, now: Callable[[], int]
     ) -> None:
+        self.lookout = Lookout(partitions)
+        """Sees them; also for others to look through."""
         self._partitions = partitions
         self._rules = rules
         self._now = now
+        self._shown: Names | None = None
+        self._shown_since = 0
 
     def collect(self) -> Iterable[Metric]:
         """All families, at once."""
         now = self._now()
-        return families([look(partition, now) for partition in self._partitions()], self._rules.policies, now)
+        return self._families(self.lookout.look(now), now)
 
     async def collected(self) -> Iterable[Metric]:
         """The same, with turns for others: a partition is looked at in one turn, adding up is another thread's."""
         while True:
             now = self._now()
             held = list(self._partitions())
-            seen = []
-            for partition in held:
-                seen.append(look(partition, now))
-                await asyncio.sleep(0)
-            found = await asyncio.to_thread(families, seen, self._rules.policies, now)
+            async with self.lookout.looking(now) as whole:
+                found = await asyncio.to_thread(self._families, whole, now)
             if list(self._partitions()) == held:  # else they changed hands meanwhile, or the process was stopped
                 return found
 
+    def _families(self, whole: Whole, now: int) -> list[Metric]:
+        """The names are looked at anew once a minute: so long a busy team does not become `other` and back."""
+        room = MAX_SERIES - _ELSEWHERE - len(whole.parts)
+        if self._shown is not None and now < self._shown_since + NAMED_FOR:
+            with suppress(KeyError):  # a name that is new
+                found = families(whole, self._shown, self._rules.policies, now)
+                if sum(len(family.samples) for family in found) <= room:
+                    return found
+        self._shown, self._shown_since = names(whole, room), now
+        return families(whole, self._shown, self._rules.policies, now)
 
-def families(seen: Sequence[Seen], policies: Policies, now: int) -> list[Metric]:
-    """All families, summed over what is seen of the partitions."""
-    shown = names(seen, MAX_SERIES - _ELSEWHERE - len(seen))
-    return [*_windows(seen, shown), *_elapsed(seen, shown), *_queue(seen, shown, now),
-            *_demand(seen, shown, policies, now), *_tickets(seen), *_staff(seen, shown)]  # fmt: skip
+
+def families(whole: Whole, shown: Names, policies: Policies, now: int) -> list[Metric]:
+    """All families, summed over what is seen of the partitions, by the names that are shown."""
+    return [*_windows(whole, shown), *_elapsed(whole, shown), *_queue(whole, shown, now),
+            *_demand(whole, shown, policies, now), *_tickets(whole), *_staff(whole, shown)]  # fmt: skip
 
 
-def _windows(seen: Sequence[Seen], shown: Names) -> Iterator[Metric]:
+def _windows(whole: Whole, shown: Names) -> Iterator[Metric]:
     judged: Counter[tuple[str, ...]] = Counter()
     met: Counter[tuple[str, ...]] = Counter()
     others: dict[int, Counter[tuple[str, ...]]] = {ARRIVALS: Counter(), REPLIES: Counter()}
-    for one in seen:
-        for window, sums in one.windows.items():
-            for (measure, *labels), cell in sums.items():
-                team, priority, channel = labels
-                where = (*shown.where((team, priority, channel)), window)
-                if measure in others:
-                    others[measure][where] += cell.count
-                else:
-                    judged[TARGETS[measure], *where] += cell.count
-                    met[TARGETS[measure], *where] += cell.met
+    teams, priorities, channels = shown.teams, shown.priorities, shown.channels
+    for window, sums in whole.windows.items():
+        for (measure, team, priority, channel), cell in sums.items():
+            where = (teams[team], priorities[priority], channels[channel], window)
+            if measure in others:
+                others[measure][where] += cell.count
+            else:
+                judged[TARGETS[measure], *where] += cell.count
+                met[TARGETS[measure], *where] += cell.met
     yield from (JUDGED.of(judged), MET.of(met), ARRIVED.of(others[ARRIVALS]), REPLIED.of(others[REPLIES]))
 
 
-def _elapsed(seen: Sequence[Seen], shown: Names) -> Iterator[Metric]:
+def _elapsed(whole: Whole, shown: Names) -> Iterator[Metric]:
     timed: Counter[tuple[str, ...]] = Counter()
     total: Counter[tuple[str, ...]] = Counter()
     sketches: dict[tuple[str, ...], Sketch] = {}
-    for one in seen:
-        for window, sums in one.windows.items():
-            for (measure, team, _, _), cell in sums.items():
-                if cell.timed:
-                    where = (MEASURES[measure], shown.teams[team], window)
-                    timed[where] += cell.timed
-                    total[where] += cell.total
-                    if measure != REPLIES:
-                        sketches.setdefault(where, Sketch()).merge(cell.durations)
+    for (measure, team, window), spent in whole.spent.items():
+        where = (MEASURES[measure], shown.teams[team], window)
+        timed[where] += spent.timed
+        total[where] += spent.total
+        if measure != REPLIES:
+            sketches.setdefault(where, Sketch()).merge(spent.durations)
     quantiles = {
         (*where, statistic): value / SECOND
         for where, sketch in sketches.items()
@@ -215,11 +224,11 @@ def _elapsed(seen: Sequence[Seen], shown: Names) -> Iterator[Metric]:
     yield HANDLING.of({where[1:]: total[where] / SECOND for where in total if where not in sketches})
 
 
-def _queue(seen: Sequence[Seen], shown: Names, now: int) -> Iterator[Metric]:
+def _queue(whole: Whole, shown: Names, now: int) -> Iterator[Metric]:
     states: Counter[tuple[str, ...]] = Counter()
     risks: Counter[tuple[str, ...]] = Counter()
     oldest: dict[Labels, int] = {}
-    for one in seen:
+    for one in whole.parts:
         for labels, waiting in one.queue.items():
             where = shown.where(labels)
             for state, count in waiting.states.items():
@@ -233,10 +242,10 @@ def _queue(seen: Sequence[Seen], shown: Names, now: int) -> Iterator[Metric]:
     yield OLDEST.of({where: max(0, now - since) / SECOND for where, since in oldest.items()})
 
 
-def _demand(seen: Sequence[Seen], shown: Names, policies: Policies, now: int) -> Iterator[Metric]:
+def _demand(whole: Whole, shown: Names, policies: Policies, now: int) -> Iterator[Metric]:
     load: dict[tuple[str, ...], float] = {}
     required: dict[tuple[str, ...], float] = {}
-    for where, (traffic, limit) in traffic_of(seen, policies, now, shown).items():
+    for where, (traffic, limit) in traffic_of(whole, policies, now, shown).items():
         erlangs = offered_load(traffic)
         agents = agents_required(where[1], traffic, limit)
         if erlangs is not None:
@@ -246,14 +255,14 @@ def _demand(seen: Sequence[Seen], shown: Names, policies: Policies, now: int) ->
     yield from (LOAD.of(load), REQUIRED.of(required))
 
 
-def _tickets(seen: Sequence[Seen]) -> Iterator[Metric]:
-    orphans = sum(one.orphans for one in seen)
-    yield KEPT.of({("created",): sum(one.tickets for one in seen) - orphans, ("orphan",): orphans})
+def _tickets(whole: Whole) -> Iterator[Metric]:
+    orphans = sum(one.orphans for one in whole.parts)
+    yield KEPT.of({("created",): sum(one.tickets for one in whole.parts) - orphans, ("orphan",): orphans})
 
 
-def _staff(seen: Sequence[Seen], shown: Names) -> Iterator[Metric]:
+def _staff(whole: Whole, shown: Names) -> Iterator[Metric]:
     agents: Counter[tuple[str, ...]] = Counter()
-    for one in seen:
+    for one in whole.parts:
         for (team, status), count in one.staff.items():
             agents[shown.teams[team], status] += count
     yield STAFF.of(agents)

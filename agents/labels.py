@@ -12,9 +12,9 @@ from streams.queue import RISKS
 from streams.windows import WINDOWS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from agents.seen import Seen
+    from agents.seen import Whole
     from streams.windows import Labels
 
 OTHER = "other"
@@ -41,10 +41,10 @@ class Names:
         return (self.teams[team], self.priorities[priority], self.channels[channel])
 
 
-def names(seen: Sequence[Seen], room: int) -> Names:
+def names(whole: Whole, room: int) -> Names:
     """The names that fit: all where they do, else those of the busiest teams; `room` is the series to be had."""
-    busy = _busyness(seen)
-    teams: Counter[str] = Counter({team: 0 for one in seen for team, _ in one.staff})
+    busy = _busyness(whole)
+    teams: Counter[str] = Counter({team: 0 for one in whole.parts for team, _ in one.staff})
     priorities: Counter[str] = Counter()
     channels: Counter[str] = Counter()
     for (team, priority, channel), count in busy.items():
@@ -52,7 +52,7 @@ def names(seen: Sequence[Seen], room: int) -> Names:
         priorities[priority] += count
         channels[channel] += count
     few = Names({}, _first(priorities, KINDS), _first(channels, KINDS))
-    series = _series(seen, few)
+    series = _series(whole, few)
     cost = {team: sum(series[team].values()) for team in teams}
     left = room
     if sum(cost.values()) > room:
@@ -64,13 +64,12 @@ def names(seen: Sequence[Seen], room: int) -> Names:
     return Names(named, few.priorities, few.channels)
 
 
-def _busyness(seen: Sequence[Seen]) -> Counter[Labels]:
+def _busyness(whole: Whole) -> Counter[Labels]:
     """What was counted in the longest window, and what is open now."""
     busy: Counter[Labels] = Counter()
-    for one in seen:
-        for (_, *where), cell in one.windows[WINDOWS[-1].name].items():
-            team, priority, channel = where
-            busy[team, priority, channel] += cell.count
+    for (_, team, priority, channel), cell in whole.windows[WINDOWS[-1].name].items():
+        busy[team, priority, channel] += cell.count
+    for one in whole.parts:
         for labels, waiting in one.queue.items():
             busy[labels] += waiting.states["open"]
     return busy
@@ -81,18 +80,18 @@ def _first(busy: Counter[str], most: int) -> dict[str, str]:
     return {name: name if place < most else OTHER for place, name in enumerate(ranked)}
 
 
-def _series(seen: Sequence[Seen], few: Names) -> dict[str, dict[tuple[object, ...], int]]:
+def _series(whole: Whole, few: Names) -> dict[str, dict[tuple[object, ...], int]]:
     """By team: what of its own would be shown, and by how many series."""
     found: defaultdict[str, dict[tuple[object, ...], int]] = defaultdict(dict)
-    for one in seen:
-        for window, sums in one.windows.items():
-            for measure, team, priority, channel in sums:
-                of_team = found[team]
-                kind = (few.priorities[priority], few.channels[channel])
-                is_clock = measure < len(TARGETS)
-                of_team["counted", window, measure, *kind] = 2 if is_clock else 1
-                of_team["elapsed", window, measure] = _ELAPSED if is_clock else 1
-                of_team["demand", kind[1]] = _DEMAND
+    for window, sums in whole.windows.items():
+        for measure, team, priority, channel in sums:
+            of_team = found[team]
+            kind = (few.priorities[priority], few.channels[channel])
+            is_clock = measure < len(TARGETS)
+            of_team["counted", window, measure, *kind] = 2 if is_clock else 1
+            of_team["elapsed", window, measure] = _ELAPSED if is_clock else 1
+            of_team["demand", kind[1]] = _DEMAND
+    for one in whole.parts:
         for team, priority, channel in one.queue:
             kind = (few.priorities[priority], few.channels[channel])
             found[team]["queue", *kind] = _QUEUE

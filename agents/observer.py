@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from agents.engine import Observer
-from streams.alerts import Alert, operations
+from streams.alert_record import Alert, operations
 from streams.instants import SECOND, format_instant
 
 if TYPE_CHECKING:

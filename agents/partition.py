@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -14,22 +15,32 @@ from agents.dead_letters import dead_letter
 from agents.engine import Changes, Out
 from agents.staff import AGENT, Staff
 from agents.wakeups import Wakeups
-from streams import alerts, ledger, ticket, windows
+from streams import alert_record, alerts, ledger, ticket, windows
 from streams.events import AgentStatusChanged, BadEvent, Reader, TicketEvent, tag_of
 from streams.facts import Fact
 from streams.instants import SECOND, format_duration, to_datetime
-from streams.policies import TARGETS
+from streams.policies import Policies
 from streams.queue import Queue, Standing, standing
 from streams.ticket import Outcome, Ticket
-from streams.windows import MEASURES, WINDOWS, Cell, Contribution, Key, Labels, Window, Windows
+from streams.windows import (
+    ARRIVALS,
+    MEASURES,
+    WINDOWS,
+    CellRow,
+    Contribution,
+    Key,
+    Labels,
+    Window,
+    Windows,
+    cell_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from agents.dead_letters import Cause
     from agents.engine import Record, Store
     from agents.meters import Meters
-    from streams.policies import Policies
 
 log = logging.getLogger("slawatch.partition")
 
@@ -41,7 +52,7 @@ _NOW = 0
 _encode_json = msgspec.json.Encoder().encode
 _encode = msgspec.msgpack.Encoder().encode
 _decode_cell_key = msgspec.msgpack.Decoder(tuple[int, int, Key]).decode
-_decode_cell = msgspec.msgpack.Decoder(Cell).decode
+_decode_cell = msgspec.msgpack.Decoder(CellRow).decode
 
 
 @dataclass(slots=True)
@@ -63,16 +74,24 @@ class Rules:
     windows: Sequence[Window] = WINDOWS
 
 
-class _Work(msgspec.Struct):
-    """A ticket while a call changes it, and what it contributed before."""
+class _Work:
+    """A ticket while a call changes it, and what it contributed before.
 
-    ticket: Ticket
-    labels: Labels | None
-    counted: list[Contribution]
-    standing: Standing | None
-    facts: list[Fact] = []
-    known: bool = True
-    """Whether the ticket was there before."""
+    `known`: it was there before. `anew`: it was judged anew, as the policies had changed.
+    """
+
+    __slots__ = ("anew", "counted", "facts", "known", "labels", "standing", "ticket")
+
+    def __init__(
+        self, kept: Ticket, labels: Labels | None, counted: list[Contribution], stands: Standing | None
+    ) -> None:
+        self.ticket = kept
+        self.labels = labels
+        self.counted = counted
+        self.standing = stands
+        self.facts: list[Fact] = []
+        self.known = kept.count > 0
+        self.anew = False
 
 
 class TicketPartition:
@@ -91,9 +110,13 @@ class TicketPartition:
         self._now = now
         self._alarms = Wakeups()
         self._judging_by = rules.policies.fingerprint
-        self._to_judge: set[bytes] = set()  # keys of tickets that were judged by other policies
+        self.to_judge = 0
+        """How many tickets still wait to be judged by the policies in force."""
+        self._judging: Iterator[bytes] | None = None  # finds those tickets, a few at a time
         self._forgotten: dict[bytes, int] = {}
         self._verdicts: Counter[tuple[int, bool, int]] = Counter()
+        self._outcomes: Counter[tuple[str, Outcome]] = Counter()
+        self._unknown_fields: Counter[str] = Counter()
         self._readers = {topic: (tag_of(event_type), Reader(event_type)) for topic, event_type in rules.inputs.items()}
         self._load()
 
@@ -103,50 +126,30 @@ class TicketPartition:
         """Apply records of the input topics."""
         self.tick(now)
         changes = Changes()
-        works: dict[bytes, _Work] = {}
-        outcomes: Counter[tuple[str, Outcome]] = Counter()
-        unknown: Counter[str] = Counter()
         latest = to_datetime(now + self.rules.max_ahead) if self.rules.max_ahead else None
+        # Ticket by ticket: one is read, changed and written while it is in the processor's cache.
+        by_key: defaultdict[bytes | None, list[Record]] = defaultdict(list)
         for record in records:
-            tag, reader = self._readers[record.topic]
-            try:
-                event = reader.read(record.value)
-            except BadEvent as bad:
-                self._dead_letter(changes, record, "unreadable", bad.reason, bad.field)
-                continue
-            key = record.key
-            if key is None or key != event.key.encode():
-                self._dead_letter(changes, record, "key", _key_reason(key, event), "key")
-                continue
-            if latest is not None and event.occurred_at > latest:
-                reason = f"more than {format_duration(self.rules.max_ahead)} ahead of the clock"
-                self._dead_letter(changes, record, "ahead", reason, "occurred_at")
-                continue
-            if event.has_unknown_fields:
-                unknown[tag] += 1
-            if isinstance(event, AgentStatusChanged):
-                outcomes[tag, self._agent_status(changes, event)] += 1
-                continue
-            outcome = self._event(changes, works, record, key, event)
-            if outcome is not None:
-                outcomes[tag, outcome] += 1
-        for key, work in works.items():
-            work.ticket.received_at = now
-            self._finish(changes, key, work)
+            by_key[record.key].append(record)
+        for key, of_key in by_key.items():
+            work = None
+            for record in of_key:
+                event = self._read(changes, record, latest)
+                if isinstance(event, AgentStatusChanged):
+                    self._outcomes[record.topic, self._agent_status(changes, event)] += 1
+                elif event is not None:
+                    work = self._event(changes, work, record, event)
+            if key is not None and work is not None and work.facts:
+                work.ticket.received_at = now
+                self._finish(changes, key, work)
         self._put_cells(changes)
-        self._count_verdicts()
-        for (tag, outcome), count in outcomes.items():
-            self._meters.events.labels(tag, outcome.value).inc(count)
-        for tag, count in unknown.items():
-            self._meters.unknown_fields.labels(tag).inc(count)
+        self._meter()
         return changes
 
     def wake_at(self) -> int | None:
         """The earliest alarm; at once while there are tickets to judge anew."""
-        if self._judging_by != self.rules.policies.fingerprint:
-            self._judging_by = self.rules.policies.fingerprint
-            self._to_judge = {key for key, _ in self._store.items() if not key.startswith(AGENT)}
-        return _NOW if self._to_judge else self._alarms.next()
+        self._follow_policies()
+        return _NOW if self.to_judge and self._judging is not None else self._alarms.next()
 
     def ring(self, read_up_to: int, now: int) -> Changes:
         """Announce what is due, judge by changed policies, forget what is past the retention."""
@@ -155,18 +158,17 @@ class TicketPartition:
         gate = alerts.Gate(read_up_to - self.rules.grace, now, self.rules.grace, self.rules.max_age)
         for _ in range(_TICKETS_A_RING):
             due = self._alarms.next()
-            if due is not None and due <= gate.up_to:
-                key = self._alarms.pop()
-            elif self._to_judge:  # alarms first: after a change of policies a million tickets may wait here
-                key = self._to_judge.pop()
-            else:
+            is_due = due is not None and due <= gate.up_to
+            # Alarms first: after a change of policies a million tickets may wait to be judged.
+            key = self._alarms.pop() if is_due else self._next_to_judge()
+            if key is None:
                 break
             try:
-                self._ring(changes, key, gate)
+                self._ring(changes, key, gate, is_due=is_due)
             except Exception:  # one ticket's fault must not stop the others: its next event has it ring again
                 log.exception("ticket %s: its alarm could not be rung", key.decode())
         self._put_cells(changes)
-        self._count_verdicts()
+        self._meter()
         return changes
 
     def recall(self, said: Sequence[Record], now: int) -> Changes:
@@ -181,7 +183,7 @@ class TicketPartition:
             key = record.key
             value = self._store.get(key) if key else None
             try:
-                alert = alerts.read(record.value or b"")
+                alert = alert_record.read(record.value or b"")
             except msgspec.MsgspecError:  # somebody else's: the notifier counts it
                 continue
             if key is None or value is None or alert.ticket_id.encode() != key:
@@ -195,14 +197,10 @@ class TicketPartition:
         return changes
 
     def close(self) -> None:
-        """Nothing to give back: all of it is derived."""
+        """Lets go of the store; all else is derived."""
+        self._judging = None
 
     # Reading
-
-    @property
-    def to_judge(self) -> int:
-        """How many tickets still wait to be judged by the policies in force."""
-        return len(self._to_judge)
 
     def ticket(self, ticket_id: str) -> Ticket | None:
         """A ticket as it is kept; None where it is not."""
@@ -215,9 +213,30 @@ class TicketPartition:
         """Time has passed: the windows move on. Called once a second where nothing else happens."""
         self._now = now
         self.windows.advance(now)
+        self._follow_policies()
+
+    def _follow_policies(self) -> None:
+        """Where others came into force since the last call, all tickets are to be judged by them."""
+        if self._judging_by != self.rules.policies.fingerprint:
+            self._judging_by = self.rules.policies.fingerprint
+            # Found by and by: looking for a million tickets at once would stop the stream.
+            self._judging = self._all_keys()
+            self.to_judge = self.tickets
+
+    def _all_keys(self) -> Iterator[bytes]:
+        for key in self._store.all_keys():
+            if not key.startswith(AGENT):
+                yield key
+
+    def _next_to_judge(self) -> bytes | None:
+        key = next(self._judging, None) if self._judging is not None and self.to_judge else None
+        if key is None:
+            self._judging = None
+        return key
 
     def _load(self) -> None:
         stale = self._store.derived_stale
+        others = []
         for key, value in self._store.items():
             if key.startswith(AGENT):
                 self.staff.load(key, value)
@@ -234,7 +253,8 @@ class TicketPartition:
             self.tickets += 1
             self._alarms.set(key, self._next_alarm(kept))
             if kept.judged_by != self._judging_by:
-                self._to_judge.add(key)
+                others.append(key)
+        self.to_judge, self._judging = len(others), iter(others)
         derived = dict(self._store.derived_items())
         forgotten = {key: value for key, value in derived.items() if key.startswith(_FORGOTTEN)}
         self._forgotten = {key[1:]: int(value) for key, value in sorted(forgotten.items(), key=lambda row: int(row[1]))}
@@ -250,46 +270,74 @@ class TicketPartition:
         for key, value in derived.items():
             if key.startswith(_CELL):
                 step, slot, cell_key = _decode_cell_key(key[1:])
-                self.windows.load(step, slot, cell_key, _decode_cell(value))
+                self.windows.load(step, slot, cell_key, cell_of(_decode_cell(value)))
 
-    def _count_verdicts(self) -> None:
+    def _meter(self) -> None:
         """Once a call: a labelled counter of the metrics costs more than judging."""
         for (measure, met, sign), n in self._verdicts.items():
             meter = self._meters.verdicts if sign > 0 else self._meters.retracted
             meter.labels(MEASURES[measure], "met" if met else "breached").inc(n)
-        self._verdicts.clear()
+        for (topic, outcome), n in self._outcomes.items():
+            self._meters.events.labels(self._readers[topic][0], outcome.value).inc(n)
+        for topic, n in self._unknown_fields.items():
+            self._meters.unknown_fields.labels(self._readers[topic][0]).inc(n)
+        for counts in (self._verdicts, self._outcomes, self._unknown_fields):
+            counts.clear()
 
     def _put_cells(self, changes: Changes) -> None:
         for step, slot, key, cell in self.windows.take_touched():
-            changes.derived[_CELL + _encode((step, slot, key))] = _encode(cell) if cell is not None else None
+            changes.derived[_CELL + _encode((step, slot, key))] = _encode(cell.row()) if cell is not None else None
 
-    def _event(
-        self, changes: Changes, works: dict[bytes, _Work], record: Record, key: bytes, event: TicketEvent
-    ) -> Outcome | None:
-        work = works.get(key)
-        value = self._store.get(key) if work is None else None
-        if work is None and value is None and key in self._forgotten:
-            self._dead_letter(changes, record, "forgotten", "its ticket was done and is past the retention", "")
+    def _read(
+        self, changes: Changes, record: Record, latest: datetime | None
+    ) -> TicketEvent | AgentStatusChanged | None:
+        """The event of a record; a dead letter and None where it is none that can be taken."""
+        try:
+            event = self._readers[record.topic][1].read(record.value)
+        except BadEvent as bad:
+            self._dead_letter(changes, record, "unreadable", bad.reason, bad.field)
             return None
-        fact = event.fact()
+        if record.key is None or record.key != event.key.encode():
+            self._dead_letter(changes, record, "key", _key_reason(record.key, event), "key")
+            return None
+        if latest is not None and event.occurred_at > latest:
+            reason = f"more than {format_duration(self.rules.max_ahead)} ahead of the clock"
+            self._dead_letter(changes, record, "ahead", reason, "occurred_at")
+            return None
+        if event.has_unknown_fields:
+            self._unknown_fields[record.topic] += 1
+        return event
+
+    def _event(self, changes: Changes, work: _Work | None, record: Record, event: TicketEvent) -> _Work | None:
+        """Apply it to the ticket at work, or to the stored one; what is at work after it."""
+        key = event.key.encode()
         try:
             if work is None:
+                value = self._store.get(key)
+                if value is None and key in self._forgotten:
+                    self._dead_letter(changes, record, "forgotten", "its ticket was done and is past the retention", "")
+                    return None
                 work = self._take(value)
+            fact = event.fact()
             outcome = work.ticket.apply(fact, self.rules.policies)
         except Exception as error:  # one ticket's fault must not stop the others: a dead letter keeps it
             log.exception("ticket %s: event %s could not be applied", event.ticket_id, event.event_id)
             self._dead_letter(changes, record, "error", f"{type(error).__name__}: {error}", "")
-            if key in works:
-                works[key].ticket = self._take(self._store.get(key)).ticket
-                for earlier in works[key].facts:
-                    works[key].ticket.apply(earlier, self.rules.policies)
-            return None
+            return self._again(key, work.facts) if work is not None else None
+        self._outcomes[record.topic, outcome] += 1
         if outcome in ticket.REJECTED:
             self._dead_letter(changes, record, _CAUSES[outcome], _REASONS[outcome], "occurred_at")
         elif outcome is not Outcome.REPEATED:
             work.facts.append(fact)
-            works[key] = work
-        return outcome
+        return work
+
+    def _again(self, key: bytes, facts: list[Fact]) -> _Work:
+        """The stored ticket with these facts: without what a failed one left in it."""
+        work = self._take(self._store.get(key))
+        for fact in facts:
+            work.ticket.apply(fact, self.rules.policies)
+        work.facts = facts
+        return work
 
     def _take(self, value: bytes | None) -> _Work:
         """The ticket of a stored value, or a new one, judged by the policies in force."""
@@ -298,6 +346,7 @@ class TicketPartition:
         work = self._before(kept)
         if kept.judged_by != policies.fingerprint:
             kept.judge_anew(policies)
+            work.anew = True
             if kept.state is not None and kept.state.done:
                 alerts.correct_silently(kept)
             self._meters.refolds.inc()
@@ -306,7 +355,7 @@ class TicketPartition:
     def _before(self, kept: Ticket) -> _Work:
         state = kept.state
         if state is None:
-            return _Work(kept, None, [], None, known=kept.count > 0)
+            return _Work(kept, None, [], None)
         counted = windows.contributions(state, kept.settled_at, self._horizon())
         return _Work(kept, windows.labels(state), counted, standing(state, kept.settled_at))
 
@@ -317,7 +366,7 @@ class TicketPartition:
         """Write a changed ticket, and count the difference it makes."""
         kept = work.ticket
         changes.tickets[key] = ticket.encode(kept)
-        self._to_judge.discard(key)
+        self.to_judge -= work.anew
         after = self._before(kept)
         if (work.labels, work.counted) != (after.labels, after.counted):
             self._recount(work, after)
@@ -356,8 +405,9 @@ class TicketPartition:
             return
         for item in items:
             self.windows.add(where, item, sign)
-            if item.measure < len(TARGETS):
-                self._verdicts[item.measure, item.met, sign] += 1
+            measure, _, met, _ = item
+            if measure < ARRIVALS:
+                self._verdicts[measure, met, sign] += 1
 
     def _next_alarm(self, kept: Ticket) -> int | None:
         announcing = alerts.next_alarm(kept, self.rules.policies, self._now - self.rules.max_age)
@@ -371,8 +421,15 @@ class TicketPartition:
         done_at = kept.state.done_at if kept.state is not None else None
         return max(done_at or 0, kept.received_at) + self.rules.retention
 
-    def _ring(self, changes: Changes, key: bytes, gate: alerts.Gate) -> None:
-        work = self._take(self._store.get(key))
+    def _ring(self, changes: Changes, key: bytes, gate: alerts.Gate, *, is_due: bool) -> None:
+        if not is_due and key in changes.tickets:  # rung by this very call, which nobody has put in the store yet
+            return
+        value = self._store.get(key)
+        if value is None:  # forgotten meanwhile
+            return
+        work = self._take(value)
+        if not is_due and not work.anew:  # judged by the policies in force, as an event came to it
+            return
         kept = work.ticket
         forgetting = (kept.state is None or kept.state.done) and self._forget_at(kept) <= gate.up_to
         announced = alerts.ring(key.decode(), kept, self.rules.policies, gate)
@@ -389,7 +446,7 @@ class TicketPartition:
     def _forget(self, changes: Changes, key: bytes, work: _Work) -> None:
         self._stand(work, -1)
         changes.tickets[key] = None
-        self._to_judge.discard(key)
+        self.to_judge -= work.anew
         changes.derived[_FORGOTTEN + key] = b"%d" % self._now
         self._forgotten[key] = self._now
         self._alarms.set(key, None)

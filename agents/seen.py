@@ -1,21 +1,30 @@
-"""What is seen of a partition at one instant: plain figures of its own, which another thread may add up."""
+"""What is seen of a worker's partitions, kept up from what changes: plain figures, added up off the loop.
+
+What the loop does of it, between two chunks of events, is to copy the running sums and lines that changed since the
+last look. All else is another thread's: it adds the difference to sums of its own.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
-from functools import cached_property
+import asyncio
+from collections import Counter, deque
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from streams.queue import RISKS
-from streams.windows import WINDOWS
+from streams.instants import MINUTE
+from streams.queue import RISKS, Line, at_risk, slot
+from streams.sketch import Sketch
+from streams.windows import REPLIES, WINDOWS, Cell, Key, Labels
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+
     from agents.partition import TicketPartition
-    from streams.queue import Line
-    from streams.windows import Cell, Key, Labels, Snapshot
 
 STATES = ("open", "unanswered", "waiting", "on_customer", "on_hold", "overdue")
+
+_COPY_LASTS = 30 * MINUTE
+_HORIZON = _COPY_LASTS + max(RISKS.values())
 
 
 class Waiting(NamedTuple):
@@ -26,36 +35,218 @@ class Waiting(NamedTuple):
     since: int | None
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A partition's windows, its queue, its agents by (team, status), and how many tickets it keeps."""
+class _Copy(NamedTuple):
+    """A line as it was at an instant, what falls due much later left out."""
 
-    taken: Snapshot
-    queue: dict[Labels, Waiting]
+    at: int
+    states: dict[str, int]
+    due: dict[int, int]
+    since: int | None
+
+
+class _News(NamedTuple):
+    """What changed in a partition since the look before; None: it is no more."""
+
+    at: int
+    cells: Mapping[str, Mapping[Key, Cell | None]]
+    lines: Mapping[Labels, _Copy | None]
     staff: Counter[tuple[str, str]]
     tickets: int
     orphans: int
 
-    @cached_property
-    def windows(self) -> dict[str, dict[Key, Cell]]:
-        """By window's name. Added up when first asked for: not on the loop that applies events."""
-        return {window.name: self.taken.sums(window) for window in WINDOWS}
+
+class Seen:
+    """A partition's windows, its queue, its agents by (team, status), and how many tickets it keeps."""
+
+    def __init__(self, partition: TicketPartition) -> None:
+        self.number = partition.number
+        self.windows: dict[str, dict[Key, Cell]] = {window.name: {} for window in WINDOWS}
+        """By window's name."""
+        self.changed: set[tuple[str, Key]] = set()
+        """Of these, what changed since somebody emptied this."""
+        self.queue: dict[Labels, Waiting] = {}
+        self.staff: Counter[tuple[str, str]] = Counter()
+        self.tickets = self.orphans = 0
+        self._partition = partition
+        self._in = {
+            part: [name for name, parts in partition.windows.made_of.items() if part in parts] for part in self.windows
+        }
+        self._parts: dict[str, dict[Key, Cell]] = {name: {} for name in self.windows}
+        self._copies: dict[Labels, _Copy] = {}
+        self._slot = -1
+        self._news: deque[_News] = deque()
+        # It may have been seen before: one that cannot be trusted for a while, and then is again.
+        partition.windows.tell_all()
+        partition.queue.tell_all()
+
+    def look(self, now: int) -> None:
+        """Takes note of what changed, on the loop."""
+        partition, queue, copies = self._partition, self._partition.queue, self._copies
+        old = [where for where, copy in copies.items() if copy.at < now - _COPY_LASTS]
+        lines = {
+            where: _copy(queue.lines[where], now) if where in queue.lines else None
+            for where in queue.take_changed().union(old)
+        }
+        staff = Counter((member.team or "", member.status) for member in partition.staff.values())
+        cells = partition.windows.take_changes()
+        self._news.append(_News(now, cells, lines, staff, partition.tickets, partition.orphans))
+
+    def follow(self, whole: Whole) -> None:
+        """Adds up what was taken note of, here and in the whole. Off the loop."""
+        while self._news:
+            news = self._news.popleft()
+            for part, cells in news.cells.items():
+                for key, cell in cells.items():
+                    self._turn(part, key, cell, whole)
+            self._line_up(news)
+            self.staff, self.tickets, self.orphans = news.staff, news.tickets, news.orphans
+
+    def leave(self, whole: Whole) -> None:
+        """Takes all of it out of the whole."""
+        for name, sums in self.windows.items():
+            for key, cell in sums.items():
+                whole.add(name, key, cell, -1)
+
+    def _turn(self, part: str, key: Key, cell: Cell | None, whole: Whole) -> None:
+        parts = self._parts[part]
+        before = parts.get(key)
+        if cell is None:
+            if before is None:
+                return
+            difference = Cell()
+            del parts[key]
+        else:
+            difference = cell.copy()
+            parts[key] = cell
+        if before is not None:
+            difference.merge(before, -1)
+        for name in self._in[part]:
+            self.changed.add((name, key))
+            whole.add(name, key, difference, 1)
+            sums = self.windows[name]
+            held = sums.get(key)
+            if held is None:
+                sums[key] = difference.copy()
+            else:
+                held.merge(difference, 1)
+                if not held.count:
+                    del sums[key]
+
+    def _line_up(self, news: _News) -> None:
+        for where, copy in news.lines.items():
+            if copy is None:
+                self._copies.pop(where, None)
+                self.queue.pop(where, None)
+            else:
+                self._copies[where] = copy
+        here = slot(news.at)  # what is at risk changes with it
+        for where in self._copies if here != self._slot else [where for where, copy in news.lines.items() if copy]:
+            copy = self._copies[where]
+            self.queue[where] = Waiting(copy.states, at_risk(copy.due, news.at), copy.since)
+        self._slot = here
 
 
-def look(partition: TicketPartition, now: int) -> Seen:
-    """What there is to see; its cost follows the numbers of labels and agents, not of tickets."""
-    return Seen(
-        taken=partition.windows.snapshot(),
-        queue={where: _waiting(line, now) for where, line in partition.queue.lines.items()},
-        staff=Counter((member.team or "", member.status) for member in partition.staff.values()),
-        tickets=partition.tickets,
-        orphans=partition.orphans,
-    )
+def _copy(line: Line, now: int) -> _Copy:
+    return _Copy(now, {state: getattr(line, state) for state in STATES}, line.due_within(now, _HORIZON), line.oldest())
 
 
-def _waiting(line: Line, now: int) -> Waiting:
-    return Waiting(
-        states={state: getattr(line, state) for state in STATES},
-        risks={name: line.at_risk(now, within) for name, within in RISKS.items()},
-        since=line.oldest(),
-    )
+class Count:
+    """A cell's sums without its durations."""
+
+    __slots__ = ("count", "met", "timed", "total")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.met = 0
+        self.timed = 0
+        self.total = 0
+
+
+class Spent:
+    """Durations of one measure, team and window, in microseconds; sketches of clocks alone, no others are shown."""
+
+    __slots__ = ("durations", "timed", "total")
+
+    def __init__(self) -> None:
+        self.timed = 0
+        self.total = 0
+        self.durations = Sketch()
+
+
+class Whole:
+    """The windows of all partitions that are seen, added up."""
+
+    def __init__(self) -> None:
+        self.windows: dict[str, dict[Key, Count]] = {window.name: {} for window in WINDOWS}
+        self.spent: dict[tuple[int, str, str], Spent] = {}
+        """By measure, team and window."""
+        self.parts: list[Seen] = []
+
+    def add(self, window: str, key: Key, cell: Cell, n: int) -> None:
+        """Count a cell of a window in (1) or out (-1)."""
+        sums = self.windows[window]
+        held = sums.get(key)
+        if held is None:
+            held = sums[key] = Count()
+        held.count += n * cell.count
+        held.met += n * cell.met
+        held.timed += n * cell.timed
+        held.total += n * cell.total
+        if not held.count:
+            del sums[key]
+        if cell.timed or cell.total or cell.durations.bins:
+            where = (key[0], key[1], window)
+            spent = self.spent.get(where)
+            if spent is None:
+                spent = self.spent[where] = Spent()
+            spent.timed += n * cell.timed
+            spent.total += n * cell.total
+            if key[0] != REPLIES:
+                spent.durations.merge(cell.durations, n)
+            if not spent.timed:
+                del self.spent[where]
+
+
+class Lookout:
+    """Sees the partitions that a function gives. Of a partition there may be one lookout only."""
+
+    def __init__(self, partitions: Callable[[], Iterable[TicketPartition]]) -> None:
+        self._partitions = partitions
+        self._seen: dict[TicketPartition, Seen] = {}
+        self._gone: list[Seen] = []
+        self._whole = Whole()
+        self._busy = asyncio.Lock()
+
+    @asynccontextmanager
+    async def looking(self, now: int) -> AsyncIterator[Whole]:
+        """What there is to see at this instant; it stays as it is while inside, and others wait so long."""
+        async with self._busy:
+            held = list(self._partitions())
+            self._hold(held)
+            for partition in held:
+                self._seen[partition].look(now)
+                await asyncio.sleep(0)  # the stream gets a turn
+            yield await asyncio.to_thread(self._follow, held)
+
+    def look(self, now: int) -> Whole:
+        """The same at once."""
+        held = list(self._partitions())
+        self._hold(held)
+        for partition in held:
+            self._seen[partition].look(now)
+        return self._follow(held)
+
+    def _hold(self, held: list[TicketPartition]) -> None:
+        self._gone += [self._seen.pop(partition) for partition in self._seen.keys() - set(held)]
+        for partition in held:
+            if partition not in self._seen:
+                self._seen[partition] = Seen(partition)
+
+    def _follow(self, held: list[TicketPartition]) -> Whole:
+        whole = self._whole
+        while self._gone:
+            self._gone.pop().leave(whole)
+        whole.parts = [self._seen[partition] for partition in held]
+        for seen in whole.parts:
+            seen.follow(whole)
+        return whole

@@ -11,32 +11,31 @@ from streams.fold import State
 from streams.windows import ARRIVALS, DAY, HOUR, REPLIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from agents.labels import Names
-    from agents.seen import Seen
+    from agents.seen import Whole
     from streams.policies import Policies
 
 
 def traffic_of(
-    seen: Iterable[Seen], policies: Policies, now: int, names: Names
+    whole: Whole, policies: Policies, now: int, names: Names
 ) -> dict[tuple[str, str], tuple[Traffic, int | None]]:
     """By team and channel as named: the traffic, and the shortest first-response limit of its tickets (or None)."""
     sums: defaultdict[tuple[str, str], Traffic] = defaultdict(lambda: Traffic(0, 0, 0, 0, 0))
     limits: dict[tuple[str, str], int] = {}
-    for one in seen:
-        hour = one.windows[HOUR.name]
-        for (measure, team, priority, channel), cell in one.windows[DAY.name].items():
-            where = (names.teams[team], names.channels[channel])
-            if measure == ARRIVALS:
-                arrived = hour.get((measure, team, priority, channel))
-                _add(sums, where, Traffic(arrived.count if arrived else 0, cell.count, 0, 0, 0))
-                state = State(now, team=team or None, priority=priority or None, channel=channel or None)
-                promise = policies.to(state).of(FIRST_RESPONSE, now)
-                if promise is not None:
-                    limits[where] = min(promise.limit, limits.get(where, promise.limit))
-            elif measure == REPLIES:
-                _add(sums, where, Traffic(0, 0, cell.total, cell.timed, 0))
+    hour = whole.windows[HOUR.name]
+    for (measure, team, priority, channel), cell in whole.windows[DAY.name].items():
+        where = (names.teams[team], names.channels[channel])
+        if measure == ARRIVALS:
+            arrived = hour.get((measure, team, priority, channel))
+            _add(sums, where, Traffic(arrived.count if arrived else 0, cell.count, 0, 0, 0))
+            state = State(now)
+            state.team, state.priority, state.channel = team or None, priority or None, channel or None
+            promise = policies.to(state).of(FIRST_RESPONSE, now)
+            if promise is not None:
+                limits[where] = min(promise.limit, limits.get(where, promise.limit))
+        elif measure == REPLIES:
+            _add(sums, where, Traffic(0, 0, cell.total, cell.timed, 0))
+    for one in whole.parts:
         for (team, _, channel), waiting in one.queue.items():
             where = (names.teams[team], names.channels[channel])
             _add(sums, where, Traffic(0, 0, 0, 0, waiting.risks["60m"]))

@@ -1,58 +1,22 @@
-"""Alerts: when a ticket is to be announced, as what, and under which id."""
+"""Alerts: when a ticket is to be announced, and as what."""
 
 from __future__ import annotations
 
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 import msgspec
 
-from streams.facts import CANCELLED
+from streams.alert_record import Alert, alert_id
+from streams.clocks import Clock
+from streams.facts import CANCELLED, Mark
+from streams.fold import State
 from streams.instants import MINUTE, SECOND, format_instant
-from streams.policies import TARGETS
-from streams.ticket import Mark
+from streams.policies import TARGETS, Policies, Promise
+from streams.ticket import Ticket
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from streams.clocks import Clock
-    from streams.fold import State
-    from streams.policies import Policies, Promise
-    from streams.ticket import Ticket
-
-Level = Literal["warning", "breach", "escalation", "operations"]
-Kind = Literal["raised", "corrected", "recovered"]
-
-Subject = Literal["input", "retention", "clock", "partitions", "changelog"]
-"""What an alert of level `operations` is about."""
-
-LATE = MINUTE
+LATE: Final = MINUTE
 """An alert decided later than this after deadline and grace says so."""
-
-
-class Alert(msgspec.Struct, kw_only=True, gc=False):
-    """A record of topic `sla-alerts`. Instants are RFC 3339; of a clock that is no more, only its id is left."""
-
-    alert_id: str
-    kind: Kind
-    level: Level
-    threshold: str | None = None
-    step: int | None = None
-    ticket_id: str
-    target: str
-    cycle: int
-    policy: str | None = None
-    priority: str | None
-    team: str | None
-    channel: str | None
-    started_at: str | None = None
-    deadline: str | None = None
-    limit_seconds: float | None = None
-    elapsed_seconds: float | None = None
-    decided_at: str
-    late: bool = False
-    message: str | msgspec.UnsetType = msgspec.UNSET
-    """What is wrong with the monitor itself: level `operations`, of no ticket."""
 
 
 class Gate(NamedTuple):
@@ -73,34 +37,6 @@ class Due(NamedTuple):
     at: int
     mark: Mark
     clock: Clock | None
-
-
-def alert_id(ticket_id: str, mark: Mark) -> str:
-    """The same breach always has the same id: a hash of ticket, target, cycle, level and threshold or step."""
-    parts = (ticket_id, TARGETS[mark.target], str(mark.cycle), mark.level, mark.detail)
-    return blake2b("\x1f".join(parts).encode(), digest_size=12).hexdigest()
-
-
-def operations(subject: Subject, message: str, since: int, now: int, *, over: bool = False) -> Alert:
-    """Tells those who run the monitor that it is not well since an instant, or well again.
-
-    Workers that notice the same within a minute give it the same id.
-    """
-    identity = f"operations\x1f{subject}\x1f{since // MINUTE}"
-    return Alert(
-        alert_id=blake2b(identity.encode(), digest_size=12).hexdigest(),
-        kind="recovered" if over else "raised",
-        level="operations",
-        ticket_id="",
-        target=subject,
-        cycle=0,
-        priority=None,
-        team=None,
-        channel=None,
-        started_at=format_instant(since),
-        decided_at=format_instant(now),
-        message=message,
-    )
 
 
 def next_alarm(ticket: Ticket, policies: Policies, announced_from: int) -> int | None:
@@ -149,10 +85,6 @@ def recall(ticket: Ticket, said: Alert) -> bool:
     others = [mark for mark in ticket.marks if mark != raised]
     ticket.marks = [*others, corrected if said.kind == "corrected" else raised]
     return True
-
-
-read = msgspec.json.Decoder(Alert).decode
-"""A record of topic `sla-alerts`. Raises msgspec.MsgspecError where it is none."""
 
 
 def correct_silently(ticket: Ticket) -> None:

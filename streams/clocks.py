@@ -2,56 +2,69 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
-
-import msgspec
+from typing import Final, Literal
 
 from streams.facts import CANCELLED, CLOSED, RESOLVED
-from streams.policies import TARGETS
+from streams.policies import Promise
 
-if TYPE_CHECKING:
-    from streams.policies import Promise
-
-(
-    FIRST_RESPONSE,
-    NEXT_RESPONSE,
-    RESOLUTION,
-    FOLLOW_UP,
-    ACCEPTANCE,
-    TEAM_ANSWER,
-    COMPLAINT_RESOLUTION,
-) = range(len(TARGETS))
+FIRST_RESPONSE: Final = 0
+NEXT_RESPONSE: Final = 1
+RESOLUTION: Final = 2
+FOLLOW_UP: Final = 3
+ACCEPTANCE: Final = 4
+TEAM_ANSWER: Final = 5
+COMPLAINT_RESOLUTION: Final = 6
+"""Places in TARGETS."""
 
 Verdict = Literal["met", "breached", "pending", "void"]
 
+ClockRow = tuple[
+    int, int, int, str | None, int, int | None, int | None, int | None, bool, bool, int | None, int, int | None,
+    int, int,
+]  # fmt: skip
+"""A clock as it is kept: its attributes in their order."""
 
-class Clock(msgspec.Struct, array_like=True, gc=False):
+
+class Clock:
     """All instants and durations in microseconds.
 
     `elapsed` is set by the stop. While the clock is open, it has run for `accrued` up to `since` (up to now where
     `since` is None, for then it rests), and `deadline` is the first instant at which elapsed reaches the limit:
     reached, or projected on as if it ran on; None while it rests short of its limit, or nothing is promised.
     `policy` and `limit` are those of now, of the stop once it stopped.
+
+    `withdrawn`: ended by a second hand-over, so void unless breached. `final`: a resolution that a reopening does not
+    take back. `origin`: the start, or where the kept part of a very long timeline begins; elapsed before it is `base`.
     """
 
-    target: int
-    cycle: int
-    start: int
-    policy: str | None = None
-    limit: int = 0
-    stop: int | None = None
-    elapsed: int | None = None
-    breached: int | None = None
-    withdrawn: bool = False
-    """Ended by a second hand-over: void, unless breached."""
-    final: bool = False
-    """A resolution that a reopening does not take back."""
-    since: int | None = None
-    accrued: int = 0
-    deadline: int | None = None
-    origin: int = 0
-    """The start, or where the kept part of a very long timeline begins; elapsed before it is `base`."""
-    base: int = 0
+    __slots__ = (
+        "accrued", "base", "breached", "cycle", "deadline", "elapsed", "final", "limit", "origin", "policy", "since",
+        "start", "stop", "target", "withdrawn",
+    )  # fmt: skip
+
+    def __init__(self, target: int, cycle: int, start: int, origin: int, base: int = 0) -> None:
+        self.target = target
+        self.cycle = cycle
+        self.start = start
+        self.policy: str | None = None
+        self.limit = 0
+        self.stop: int | None = None
+        self.elapsed: int | None = None
+        self.breached: int | None = None
+        self.withdrawn = False
+        self.final = False
+        self.since: int | None = None
+        self.accrued = 0
+        self.deadline: int | None = None
+        self.origin = origin
+        self.base = base
+
+    def row(self) -> ClockRow:
+        """As it is kept."""
+        return (
+            self.target, self.cycle, self.start, self.policy, self.limit, self.stop, self.elapsed, self.breached,
+            self.withdrawn, self.final, self.since, self.accrued, self.deadline, self.origin, self.base,
+        )  # fmt: skip
 
     def measure(self, promise: Promise | None, timeline: list[int]) -> None:
         """Look at the whole clock anew under a promise. `timeline`: instant, status, instant, status, ..."""
@@ -124,14 +137,26 @@ class Clock(msgspec.Struct, array_like=True, gc=False):
         return self.policy is not None or self.breached is not None
 
 
-class Totals(msgspec.Struct, array_like=True, gc=False):
+TotalsRow = tuple[int, int, int, int, int]
+
+
+class Totals:
     """What is kept of a target's clocks older than its newest 64."""
 
-    met: int = 0
-    breached: int = 0
-    void: int = 0
-    elapsed_count: int = 0
-    elapsed_sum: int = 0
+    __slots__ = ("breached", "elapsed_count", "elapsed_sum", "met", "void")
+
+    def __init__(
+        self, met: int = 0, breached: int = 0, void: int = 0, elapsed_count: int = 0, elapsed_sum: int = 0
+    ) -> None:
+        self.met = met
+        self.breached = breached
+        self.void = void
+        self.elapsed_count = elapsed_count
+        self.elapsed_sum = elapsed_sum
+
+    def row(self) -> TotalsRow:
+        """As they are kept."""
+        return (self.met, self.breached, self.void, self.elapsed_count, self.elapsed_sum)
 
     def add(self, clock: Clock) -> None:
         """Count a stopped clock that is no longer kept."""
@@ -147,3 +172,19 @@ class Totals(msgspec.Struct, array_like=True, gc=False):
         if clock.elapsed is not None:
             self.elapsed_count += 1
             self.elapsed_sum += clock.elapsed
+
+
+def clock_of(row: ClockRow) -> Clock:
+    """The clock of a row."""
+    clock = Clock(row[0], row[1], row[2], row[13], row[14])
+    clock.policy = row[3]
+    clock.limit = row[4]
+    clock.stop = row[5]
+    clock.elapsed = row[6]
+    clock.breached = row[7]
+    clock.withdrawn = row[8]
+    clock.final = row[9]
+    clock.since = row[10]
+    clock.accrued = row[11]
+    clock.deadline = row[12]
+    return clock

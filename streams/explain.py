@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from streams.alerts import alert_id
+from streams.alert_record import alert_id
 from streams.clocks import (
     ACCEPTANCE,
     COMPLAINT_RESOLUTION,

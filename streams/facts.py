@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from streams.policies import STATUSES
 
 STATUS_CODE = {name: code for code, name in enumerate(STATUSES)}
-OPEN, WAITING, ON_HOLD, RESOLVED, CLOSED, CANCELLED = range(6)
+OPEN: Final = 0
+WAITING: Final = 1
+ON_HOLD: Final = 2
+RESOLVED: Final = 3
+CLOSED: Final = 4
+CANCELLED: Final = 5
+"""Places in STATUSES."""
 
 Key = tuple[int, int, str]
 
@@ -140,3 +148,24 @@ def preference(fact: Fact) -> tuple[int, int, bytes]:
     if content.pop("by_agent", False):
         content["created_by"] = "agent"
     return (fact.at, fact.seq, _sorted_json(content))
+
+
+class Mark(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """An alert that was announced: a fact of its own, which no refold takes back."""
+
+    level: str
+    target: int
+    cycle: int
+    detail: str = ""
+    """The threshold or the step."""
+    corrected: bool = False
+
+
+class Summary(msgspec.Struct, array_like=True, gc=False):
+    """The state that the older facts came to, and the ids they are recognised by."""
+
+    state: bytes
+    last: Key
+    """No fact up to this one can be taken any more."""
+    ids: bytes
+    count: int

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from collections.abc import Callable
+from typing import Any
 
 from streams.clocks import (
     ACCEPTANCE,
@@ -15,7 +14,10 @@ from streams.clocks import (
     RESOLUTION,
     TEAM_ANSWER,
     Clock,
+    ClockRow,
     Totals,
+    TotalsRow,
+    clock_of,
 )
 from streams.facts import (
     CANCELLED,
@@ -34,12 +36,7 @@ from streams.facts import (
     StatusSet,
     Updated,
 )
-from streams.policies import TARGETS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from streams.policies import Policies, Promises
+from streams.policies import TARGETS, Policies, Promises
 
 KEPT_CLOCKS = 64
 KEPT_NOTES = 64
@@ -53,41 +50,71 @@ _ANSWERED = (*_RESPONSES, FOLLOW_UP)
 _ANSWERED_BY_US = (*_ANSWERED, *_HAND_OVER)
 
 
-class State(msgspec.Struct, array_like=True, gc=False):
+StateRow = tuple[
+    int, bool, str | None, str | None, str | None, str | None, str | None, str | None, str | None, list[str] | None,
+    int, str | None, int, int | None, bool, list[int], list[ClockRow], list[int], dict[int, TotalsRow], int,
+    list[Replied], int, list[Rated], list[Reviewed], list[Complained], list[CalledBack], list[Acknowledged],
+]  # fmt: skip
+"""A state as it is kept: its attributes in their order."""
+
+
+class State:
     """What a ticket's facts have come to. It exists from the creation on."""
 
-    created_at: int
-    by_agent: bool = False
-    priority: str | None = None
-    channel: str | None = None
-    team: str | None = None
-    agent_id: str | None = None
-    customer_id: str | None = None
-    category: str | None = None
-    kind: str | None = None
-    tags: list[str] | None = None
-    status: int = OPEN
-    reason: str | None = None
-    last_at: int = 0
-    """The instant of the last fact applied."""
-    done_at: int | None = None
-    """Since when it is resolved, closed or cancelled."""
-    owed: bool = False
-    """The customer wrote while it was done: a clock for it starts at a reopening."""
-    timeline: list[int] = []
-    """Instant, status, instant, status, ... from the creation on."""
-    clocks: list[Clock] = []
-    cycles: list[int] = msgspec.field(default_factory=lambda: [0] * len(TARGETS))
-    totals: dict[int, Totals] = {}
-    reopenings: int = 0
-    replies: list[Replied] = []
-    """Public, not automated, the newest; like the lists below."""
-    reply_count: int = 0
-    ratings: list[Rated] = []
-    reviews: list[Reviewed] = []
-    complaints: list[Complained] = []
-    callbacks: list[CalledBack] = []
-    acknowledged: list[Acknowledged] = []
+    __slots__ = (
+        "acknowledged", "agent_id", "by_agent", "callbacks", "category", "channel", "clocks", "complaints",
+        "created_at", "customer_id", "cycles", "done_at", "kind", "last_at", "owed", "priority", "ratings",
+        "reason", "reopenings", "replies", "reply_count", "reviews", "status", "tags", "team", "timeline",
+        "totals",
+    )  # fmt: skip
+
+    def __init__(self, created_at: int) -> None:
+        self.created_at = created_at
+        self.by_agent = False
+        self.priority: str | None = None
+        self.channel: str | None = None
+        self.team: str | None = None
+        self.agent_id: str | None = None
+        self.customer_id: str | None = None
+        self.category: str | None = None
+        self.kind: str | None = None
+        self.tags: list[str] | None = None
+        self.status = OPEN
+        self.reason: str | None = None
+        self.last_at = created_at
+        """The instant of the last fact applied."""
+        self.done_at: int | None = None
+        """Since when it is resolved, closed or cancelled."""
+        self.owed = False
+        """The customer wrote while it was done: a clock for it starts at a reopening."""
+        self.timeline = [created_at, OPEN]
+        """Instant, status, instant, status, ... from the creation on."""
+        self.clocks: list[Clock] = []
+        self.cycles = [0] * len(TARGETS)
+        self.totals: dict[int, Totals] = {}
+        self.reopenings = 0
+        self.replies: list[Replied] = []
+        """Public, not automated, the newest; like the lists below."""
+        self.reply_count = 0
+        self.ratings: list[Rated] = []
+        self.reviews: list[Reviewed] = []
+        self.complaints: list[Complained] = []
+        self.callbacks: list[CalledBack] = []
+        self.acknowledged: list[Acknowledged] = []
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, State) and self.row() == other.row()
+
+    def row(self) -> StateRow:
+        """As it is kept."""
+        return (
+            self.created_at, self.by_agent, self.priority, self.channel, self.team, self.agent_id, self.customer_id,
+            self.category, self.kind, self.tags, self.status, self.reason, self.last_at, self.done_at, self.owed,
+            self.timeline, [clock.row() for clock in self.clocks], self.cycles,
+            {target: totals.row() for target, totals in self.totals.items()}, self.reopenings,
+            self.replies, self.reply_count, self.ratings, self.reviews, self.complaints, self.callbacks,
+            self.acknowledged,
+        )  # fmt: skip
 
     @property
     def done(self) -> bool:
@@ -111,22 +138,51 @@ class State(msgspec.Struct, array_like=True, gc=False):
                 clock.breached = clock.overdue(now, self.last_at)
 
 
+def state_of(row: StateRow) -> State:
+    """The state of a row."""
+    state = State(row[0])
+    state.by_agent = row[1]
+    state.priority = row[2]
+    state.channel = row[3]
+    state.team = row[4]
+    state.agent_id = row[5]
+    state.customer_id = row[6]
+    state.category = row[7]
+    state.kind = row[8]
+    state.tags = row[9]
+    state.status = row[10]
+    state.reason = row[11]
+    state.last_at = row[12]
+    state.done_at = row[13]
+    state.owed = row[14]
+    state.timeline = row[15]
+    state.clocks = [clock_of(clock) for clock in row[16]]
+    state.cycles = row[17]
+    if row[18]:
+        state.totals = {target: Totals(*totals) for target, totals in row[18].items()}
+    state.reopenings = row[19]
+    state.replies = row[20]
+    state.reply_count = row[21]
+    state.ratings = row[22]
+    state.reviews = row[23]
+    state.complaints = row[24]
+    state.callbacks = row[25]
+    state.acknowledged = row[26]
+    return state
+
+
 def found(fact: Created, policies: Policies) -> State:
     """The state of a ticket that has just been created."""
-    state = State(
-        created_at=fact.at,
-        by_agent=fact.by_agent,
-        priority=fact.priority,
-        channel=fact.channel,
-        team=fact.team,
-        agent_id=fact.agent_id,
-        customer_id=fact.customer_id,
-        category=fact.category,
-        kind=fact.kind,
-        tags=fact.tags,
-        last_at=fact.at,
-        timeline=[fact.at, OPEN],
-    )
+    state = State(fact.at)
+    state.by_agent = fact.by_agent
+    state.priority = fact.priority
+    state.channel = fact.channel
+    state.team = fact.team
+    state.agent_id = fact.agent_id
+    state.customer_id = fact.customer_id
+    state.category = fact.category
+    state.kind = fact.kind
+    state.tags = fact.tags
     promises = policies.to(state)
     if not fact.by_agent:
         _start(state, FIRST_RESPONSE, fact.at, promises)
@@ -147,7 +203,7 @@ def apply(state: State, fact: Fact, policies: Policies) -> None:
 
 
 def _start(state: State, target: int, at: int, promises: Promises) -> None:
-    clock = Clock(target, state.cycles[target], at, origin=at)
+    clock = Clock(target, state.cycles[target], at, at)
     state.cycles[target] += 1
     promise = promises.of(target, at)
     if promise is not None:
@@ -203,7 +259,7 @@ def _cut_timeline(state: State, promises: Promises) -> None:
     for clock in state.clocks:
         if (clock.stop is None or clock.target == RESOLUTION) and clock.origin < cut:
             promise = promises.of(clock.target, clock.start)
-            past = Clock(clock.target, 0, clock.start, origin=clock.origin, base=clock.base)
+            past = Clock(clock.target, 0, clock.start, clock.origin, clock.base)
             past.measure(promise, [*older, cut, CANCELLED])
             clock.base, clock.origin = past.accrued, cut
 

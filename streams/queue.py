@@ -3,90 +3,95 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING
-
-import msgspec
+from typing import Final
 
 from streams.clocks import FIRST_RESPONSE, NEXT_RESPONSE
 from streams.facts import ON_HOLD, WAITING
+from streams.fold import State
 from streams.instants import MINUTE, SECOND
-
-if TYPE_CHECKING:
-    from streams.fold import State
-    from streams.windows import Labels
+from streams.windows import Labels
 
 RISKS = {"5m": 5 * MINUTE, "15m": 15 * MINUTE, "60m": 60 * MINUTE}
-_SLOT = 10 * SECOND
-_HEAP_SLACK = 64
+_SLOT: Final = 10 * SECOND
+_HEAP_SLACK: Final = 64
 
 
-class Standing(msgspec.Struct, frozen=True, gc=False):
-    """Where a ticket that is not done stands. `waits_since`: of the customer's oldest message without an answer."""
+Standing = tuple[bool, bool, bool, bool, int | None, int | None]
+"""Where a ticket that is not done stands.
 
-    unanswered: bool
-    """No first response yet."""
-    on_customer: bool
-    on_hold: bool
-    overdue: bool
-    """A clock of it is overdue and has not stopped."""
-    waits_since: int | None
-    due_at: int | None
-    """The earliest deadline of a running clock that is not overdue."""
+- unanswered: no first response yet
+- on_customer
+- on_hold
+- overdue: a clock of it is overdue and has not stopped
+- waits_since: the instant of the customer's oldest message without an answer
+- due_at: the earliest deadline of a running clock that is not overdue
+"""
 
 
 def standing(state: State, settled_at: int) -> Standing | None:
     """Where a ticket stands, its clocks seen at `settled_at`; None once it is done."""
     if state.done:
         return None
-    overdue = False
-    waits_since = due_at = None
-    unanswered = False
+    overdue = unanswered = False
+    waits_since: int | None = None
+    due_at: int | None = None
     for clock in state.clocks:
         if clock.stop is not None:
             continue
-        if clock.target in (FIRST_RESPONSE, NEXT_RESPONSE):
-            unanswered |= clock.target == FIRST_RESPONSE
-            waits_since = clock.start if waits_since is None else min(waits_since, clock.start)
+        if clock.target == FIRST_RESPONSE or clock.target == NEXT_RESPONSE:
+            unanswered = unanswered or clock.target == FIRST_RESPONSE
+            if waits_since is None or clock.start < waits_since:
+                waits_since = clock.start
         if clock.overdue(settled_at, state.last_at) is not None:
             overdue = True
-        elif clock.since is not None and clock.deadline is not None and (due_at is None or clock.deadline < due_at):
-            due_at = clock.deadline
-    return Standing(unanswered, state.status == WAITING, state.status == ON_HOLD, overdue, waits_since, due_at)
+        elif clock.since is not None:
+            deadline = clock.deadline
+            if deadline is not None and (due_at is None or deadline < due_at):
+                due_at = deadline
+    return (unanswered, state.status == WAITING, state.status == ON_HOLD, overdue, waits_since, due_at)
 
 
-@dataclass(slots=True)
 class Line:
-    """The queue of one team, priority and channel: how many tickets."""
+    """The queue of one team, priority and channel: how many tickets.
 
-    open: int = 0
-    unanswered: int = 0
-    on_customer: int = 0
-    on_hold: int = 0
-    overdue: int = 0
-    waiting: int = 0
-    """The customer waits for an answer."""
-    due: dict[int, int] = field(default_factory=dict)
-    """Tickets by the ten seconds in which they fall due."""
-    waits: dict[int, int] = field(default_factory=dict)
-    """Tickets by the instant since when the customer waits."""
-    _oldest: list[int] = field(default_factory=list)
+    `waiting`: the customer waits for an answer. `due`: tickets by the ten seconds in which they fall due. `waits`:
+    tickets by the instant since when the customer waits.
+    """
+
+    __slots__ = ("_oldest", "due", "on_customer", "on_hold", "open", "overdue", "unanswered", "waiting", "waits")
+
+    def __init__(self) -> None:
+        self.open = 0
+        self.unanswered = 0
+        self.on_customer = 0
+        self.on_hold = 0
+        self.overdue = 0
+        self.waiting = 0
+        self.due: dict[int, int] = {}
+        self.waits: dict[int, int] = {}
+        self._oldest: list[int] = []
 
     def add(self, item: Standing, n: int) -> None:
         """Count a ticket in (1) or out (-1)."""
+        unanswered, on_customer, on_hold, overdue, waits_since, due_at = item
         self.open += n
-        self.unanswered += n * item.unanswered
-        self.on_customer += n * item.on_customer
-        self.on_hold += n * item.on_hold
-        self.overdue += n * item.overdue
-        if item.due_at is not None:
-            _count(self.due, item.due_at // _SLOT, n)
-        if item.waits_since is not None:
+        if unanswered:
+            self.unanswered += n
+        if on_customer:
+            self.on_customer += n
+        if on_hold:
+            self.on_hold += n
+        if overdue:
+            self.overdue += n
+        if due_at is not None:
+            _count(self.due, due_at // _SLOT, n)
+        if waits_since is not None:
             self.waiting += n
-            _count(self.waits, item.waits_since, n)
+            _count(self.waits, waits_since, n)
             if n > 0:
-                heappush(self._oldest, item.waits_since)
+                heappush(self._oldest, waits_since)
                 if len(self._oldest) > 2 * len(self.waits) + _HEAP_SLACK:
                     self._oldest = list(self.waits)
                     heapify(self._oldest)
@@ -99,10 +104,33 @@ class Line:
 
     def at_risk(self, now: int, within: int) -> int:
         """How many tickets fall due from now on within so long, to ten seconds."""
-        slots = range(now // _SLOT, (now + within) // _SLOT + 1)
-        if len(self.due) < len(slots):
-            return sum(n for slot, n in self.due.items() if slot in slots)
-        return sum(self.due.get(slot, 0) for slot in slots)
+        return sum(self.due_within(now, within).values())
+
+    def due_within(self, now: int, within: int) -> dict[int, int]:
+        """Tickets by the ten seconds in which they fall due, from now on within so long."""
+        slots = range(slot(now), slot(now + within) + 1)
+        due = self.due
+        if len(due) < len(slots):
+            return {place: n for place, n in due.items() if place in slots}
+        return {place: due[place] for place in slots if place in due}
+
+
+def slot(at: int) -> int:
+    """The number of the ten seconds in which an instant lies."""
+    return at // _SLOT
+
+
+def at_risk(due: Mapping[int, int], now: int) -> dict[str, int]:
+    """How many of these fall due within the time of each of RISKS."""
+    here = slot(now)
+    ends = {name: slot(now + within) for name, within in RISKS.items()}
+    found = dict.fromkeys(RISKS, 0)
+    for place, n in due.items():
+        if place >= here:
+            for name, end in ends.items():
+                if place <= end:
+                    found[name] += n
+    return found
 
 
 class Queue:
@@ -110,6 +138,7 @@ class Queue:
 
     def __init__(self) -> None:
         self.lines: defaultdict[Labels, Line] = defaultdict(Line)
+        self._changed: set[Labels] = set()
 
     def add(self, where: Labels, item: Standing, n: int = 1) -> None:
         """Count a ticket in (1) or out (-1)."""
@@ -117,6 +146,16 @@ class Queue:
         line.add(item, n)
         if not line.open:
             del self.lines[where]
+        self._changed.add(where)
+
+    def tell_all(self) -> None:
+        """Somebody sees them for the first time: all lines count as changed."""
+        self._changed = set(self.lines)
+
+    def take_changed(self) -> set[Labels]:
+        """Where lines changed, came or went since the last call."""
+        changed, self._changed = self._changed, set()
+        return changed
 
 
 def _count(counts: dict[int, int], value: int, n: int) -> None:

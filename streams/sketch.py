@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING
-
-import msgspec
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from typing import Final
 
 # A value's leading 7 bits name its bin: 64 bins for each power of two, and one for each value under 128. They are
 # found by shifts alone, so that every machine retracts a value from the bin that it was added to.
-_BITS = 7
-_BINS_PER_OCTAVE = 1 << (_BITS - 1)
+_BITS: Final = 7
+_BINS_PER_OCTAVE: Final = 64
 
 
-class Sketch(msgspec.Struct, array_like=True):
+class Sketch:
     """How many non-negative int values (durations in microseconds) lie in each bin.
 
     A quantile is within 1/128 of the exact one. Adding and retracting commute: sketches of the same values are
@@ -25,7 +21,13 @@ class Sketch(msgspec.Struct, array_like=True):
     are laid out as in HdrHistogram (hdrhistogram.org): octaves, each cut into equal parts.
     """
 
-    bins: dict[int, int] = {}
+    __slots__ = ("bins",)
+
+    def __init__(self) -> None:
+        self.bins: dict[int, int] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sketch) and self.bins == other.bins
 
     @property
     def count(self) -> int:

@@ -6,20 +6,16 @@ Old facts are folded into a summary, sixteen at a time, so that a ticket stays s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from hashlib import blake2b
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from streams.facts import AnyFact, Created, Fact, Key, preference
-from streams.fold import State, apply, found
+from streams.facts import AnyFact, Created, Fact, Key, Mark, Summary, preference
+from streams.fold import State, StateRow, apply, found, state_of
 from streams.instants import DAY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from streams.policies import Policies
+from streams.policies import Policies
 
 STEP = 16
 AT_LEAST = 16
@@ -51,44 +47,41 @@ class Outcome(Enum):
 REJECTED = frozenset({Outcome.TOO_OLD, Outcome.ORPHANED_TOO_MANY})
 
 
-class Mark(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """An alert that was announced: a fact of its own, which no refold takes back."""
-
-    level: str
-    target: int
-    cycle: int
-    detail: str = ""
-    """The threshold or the step."""
-    corrected: bool = False
+TicketRow = tuple[str, StateRow | None, Key | None, int, bytes, int, Summary | None, list[Mark], int, int]
 
 
-class Summary(msgspec.Struct, array_like=True, gc=False):
-    """The state that the older facts came to, and the ids they are recognised by."""
-
-    state: bytes
-    last: Key
-    """No fact up to this one can be taken any more."""
-    ids: bytes
-    count: int
-
-
-class Ticket(msgspec.Struct, array_like=True, gc=False):
+class Ticket:
     """What is kept of a ticket. `judged_by` is the fingerprint of the policies its state was judged by."""
 
-    judged_by: str
-    state: State | None = None
-    newest: Key | None = None
-    count: int = 0
-    history: bytes = b"\xdd\0\0\0\0"
-    """A MessagePack array of the `count` facts that are kept in full, in no order."""
-    full_at: int = 0
-    """No fact leaves for the summary before the newest is later than this."""
-    summary: Summary | None = None
-    marks: list[Mark] = []
-    settled_at: int = 0
-    """Up to this instant its overdue clocks were recognised by the alarm."""
-    received_at: int = 0
-    """The wall clock when its last event was applied: what its forgetting counts from."""
+    __slots__ = (
+        "count", "full_at", "history", "judged_by", "marks", "newest", "received_at", "settled_at", "state", "summary"
+    )  # fmt: skip
+
+    def __init__(self, judged_by: str, received_at: int = 0) -> None:
+        self.judged_by = judged_by
+        self.state: State | None = None
+        self.newest: Key | None = None
+        self.count = 0
+        self.history = _array(0, b"")
+        """A MessagePack array of the `count` facts that are kept in full, in no order."""
+        self.full_at = 0
+        """No fact leaves for the summary before the newest is later than this."""
+        self.summary: Summary | None = None
+        self.marks: list[Mark] = []
+        self.settled_at = 0
+        """Up to this instant its overdue clocks were recognised by the alarm."""
+        self.received_at = received_at
+        """The wall clock when its last event was applied: what its forgetting counts from."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ticket) and self.row() == other.row()
+
+    def row(self) -> TicketRow:
+        """As it is kept: its attributes in their order."""
+        return (
+            self.judged_by, self.state.row() if self.state is not None else None, self.newest, self.count,
+            self.history, self.full_at, self.summary, self.marks, self.settled_at, self.received_at,
+        )  # fmt: skip
 
     def apply(self, fact: Fact, policies: Policies) -> Outcome:
         """Add an event; the outcome tells whether and how it changed the ticket."""
@@ -120,9 +113,9 @@ class Ticket(msgspec.Struct, array_like=True, gc=False):
     def judge_anew(self, policies: Policies) -> None:
         """Judge by other policies: all kept facts, on top of what the summary's clocks come to under them."""
         if self.summary is not None:
-            past = _decode_state(self.summary.state)
+            past = state_of(_decode_state(self.summary.state))
             past.look_anew(policies.to(past))
-            self.summary.state = _encode_state(past)
+            self.summary.state = _encode(past.row())
         self._refold(self.facts(), policies)
 
     def facts(self) -> list[Fact]:
@@ -169,7 +162,7 @@ class Ticket(msgspec.Struct, array_like=True, gc=False):
         self.history = _array(self.count, b"".join(map(_encode, facts)))
         self.newest = max(fact.key for fact in facts)
         self.full_at = 0
-        past = _decode_state(self.summary.state) if self.summary is not None else None
+        past = state_of(_decode_state(self.summary.state)) if self.summary is not None else None
         self.state = _fold(past, _in_order(facts, founded=past is not None), policies)
 
     def _summarise(self, policies: Policies) -> None:
@@ -183,12 +176,12 @@ class Ticket(msgspec.Struct, array_like=True, gc=False):
             self.full_at = max(fact.at for fact in older) + KEPT_FOR
             if self.newest[0] <= self.full_at and self.count <= AT_MOST:
                 return
-            past = _decode_state(self.summary.state) if self.summary is not None else None
+            past = state_of(_decode_state(self.summary.state)) if self.summary is not None else None
             ids = self.summary.ids if self.summary is not None else b""
             state = _fold(past, older, policies)
             assert state is not None
             self.summary = Summary(
-                _encode_state(state),
+                _encode(state.row()),
                 last=older[-1].key,
                 ids=(ids + b"".join(_digest(fact.id) for fact in older))[-_ID_BYTES * REMEMBERED :],
                 count=STEP + (self.summary.count if self.summary is not None else 0),
@@ -231,16 +224,26 @@ def _array(count: int, items: bytes) -> bytes:
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_facts: Callable[[bytes], list[Fact]] = msgspec.msgpack.Decoder(list[AnyFact]).decode  # type: ignore[assignment]  # each AnyFact is a Fact
-_decode_state = msgspec.msgpack.Decoder(State).decode
-_encode_state = _encode
-_decode_ticket = msgspec.msgpack.Decoder(Ticket).decode
+_decode_state = msgspec.msgpack.Decoder(StateRow).decode
+_decode_ticket = msgspec.msgpack.Decoder(TicketRow).decode
 
 
 def encode(ticket: Ticket) -> bytes:
     """The bytes that RocksDB and the changelog hold."""
-    return _encode(ticket)
+    return _encode(ticket.row())
 
 
 def decode(value: bytes) -> Ticket:
     """The ticket of `encode`d bytes. Raises msgspec.DecodeError where they are none."""
-    return _decode_ticket(value)
+    row = _decode_ticket(value)
+    ticket = Ticket(row[0], row[9])
+    if row[1] is not None:
+        ticket.state = state_of(row[1])
+    ticket.newest = row[2]
+    ticket.count = row[3]
+    ticket.history = row[4]
+    ticket.full_at = row[5]
+    ticket.summary = row[6]
+    ticket.marks = row[7]
+    ticket.settled_at = row[8]
+    return ticket

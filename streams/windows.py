@@ -8,23 +8,18 @@ leave.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
-import msgspec
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from streams import instants
 from streams.facts import CANCELLED
+from streams.fold import State
 from streams.instants import MINUTE, SECOND
 from streams.policies import TARGETS
 from streams.sketch import Sketch
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from streams.fold import State
-
-ARRIVALS = len(TARGETS)
-REPLIES = ARRIVALS + 1
+ARRIVALS: Final = 7
+REPLIES: Final = 8
 MEASURES = (*TARGETS, "arrivals", "replies")
 """What is counted: judged clocks by target; tickets created; public replies, `total` being their handling time."""
 
@@ -53,37 +48,50 @@ Key = tuple[int, str, str, str]
 """Index into MEASURES, then the labels."""
 
 
-class Contribution(msgspec.Struct, frozen=True, gc=False):
-    """One thing that a ticket counts for."""
+Contribution = tuple[int, int, bool, int | None]
+"""One thing that a ticket counts for: index into MEASURES, instant, whether it was met, duration."""
 
-    measure: int
-    at: int
-    met: bool
-    duration: int | None
+CellRow = tuple[int, int, int, int, tuple[dict[int, int]]]
 
 
-class Cell(msgspec.Struct, array_like=True, gc=False):
-    """Sums of one measure; durations in microseconds. All are integers, so that retracting is exact."""
+class Cell:
+    """Sums of one measure; durations in microseconds. All are integers, so that retracting is exact.
 
-    count: int = 0
-    met: int = 0
-    timed: int = 0
-    """How many of them have a duration."""
-    total: int = 0
-    durations: Sketch = msgspec.field(default_factory=Sketch)
+    `timed`: how many of them have a duration.
+    """
 
-    def add(self, item: Contribution, n: int) -> None:
-        """Count it n times; -1 retracts it."""
+    __slots__ = ("count", "durations", "met", "timed", "total")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.met = 0
+        self.timed = 0
+        self.total = 0
+        self.durations = Sketch()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Cell) and self.row() == other.row()
+
+    def row(self) -> CellRow:
+        """As it is kept."""
+        return (self.count, self.met, self.timed, self.total, (self.durations.bins,))
+
+    def add(self, met: bool, duration: int | None, n: int) -> None:
+        """Count a contribution n times; -1 retracts it."""
         self.count += n
-        self.met += n * item.met
-        if item.duration is not None:
+        if met:
+            self.met += n
+        if duration is not None:
             self.timed += n
-            self.total += n * item.duration
-            self.durations.add(item.duration, n)
+            self.total += n * duration
+            self.durations.add(duration, n)
 
     def copy(self) -> Cell:
         """A cell of its own with the same sums."""
-        return Cell(self.count, self.met, self.timed, self.total, Sketch(dict(self.durations.bins)))
+        copied = Cell()
+        copied.count, copied.met, copied.timed, copied.total = self.count, self.met, self.timed, self.total
+        copied.durations.bins = self.durations.bins.copy()
+        return copied
 
     def merge(self, other: Cell, sign: int) -> None:
         """Add another cell's sums, or retract them with sign -1."""
@@ -104,35 +112,23 @@ def contributions(state: State, settled_at: int, since: int) -> list[Contributio
 
     A met clock counts at its stop, a breached one at its breach, with its elapsed time once it stopped.
     """
-    found = []
+    found: list[Contribution] = []
     if state.created_at >= since:
-        found.append(Contribution(ARRIVALS, state.created_at, True, None))
+        found.append((ARRIVALS, state.created_at, True, None))
     for reply in state.replies:
         if reply.at >= since:
             handled = round(reply.handle_seconds * SECOND) if reply.handle_seconds is not None else None
-            found.append(Contribution(REPLIES, reply.at, True, handled))
+            found.append((REPLIES, reply.at, True, handled))
     if state.status == CANCELLED:
         return found
     for clock in state.clocks:
         breached = clock.overdue(settled_at, state.last_at)
         if breached is not None:
             if breached >= since:
-                found.append(Contribution(clock.target, breached, False, clock.elapsed))
+                found.append((clock.target, breached, False, clock.elapsed))
         elif clock.stop is not None and clock.stop >= since and clock.policy is not None and not clock.withdrawn:
-            found.append(Contribution(clock.target, clock.stop, True, clock.elapsed))
+            found.append((clock.target, clock.stop, True, clock.elapsed))
     return found
-
-
-class Snapshot:
-    """Windows at one instant, cells of its own: cheap to take, and added up wherever there is time for it."""
-
-    def __init__(self, parts: Mapping[str, dict[Key, Cell]], made_of: Mapping[str, Sequence[str]]) -> None:
-        self._parts = parts
-        self._made_of = made_of
-
-    def sums(self, window: Window) -> dict[Key, Cell]:
-        """What a window counted, by key."""
-        return _sum(self._parts, self._made_of[window.name])
 
 
 class Windows:
@@ -147,43 +143,55 @@ class Windows:
     def __init__(self, now: int, shapes: Sequence[Window] = WINDOWS) -> None:
         self.now = now
         self._by_step = {step: [w for w in shapes if w.step == step] for step in dict.fromkeys(w.step for w in shapes)}
-        self._steps = {step: windows[-1].length for step, windows in self._by_step.items()}
+        self._steps = [(step, windows[-1].length) for step, windows in self._by_step.items()]
         """Each step once, the finest first, with the longest window that moves by it."""
-        self._made_of = {
-            window.name: [window.name, *(self._by_step[step][-1].name for step in self._steps if step < window.step)]
+        self.made_of = {
+            window.name: [window.name, *(self._by_step[step][-1].name for step, _ in self._steps if step < window.step)]
             for window in shapes
         }
         """The running sums that make up a window: its own, and of each finer step the longest."""
         self.reach = shapes[-1].length + shapes[-1].step
         """What happened longer ago lies in no window."""
-        self.slots: dict[int, dict[int, dict[Key, Cell]]] = {step: {} for step in self._steps}
+        self.slots: dict[int, dict[int, dict[Key, Cell]]] = {step: {} for step, _ in self._steps}
         """By step, number of the slot, and key."""
         self.parts: dict[str, dict[Key, Cell]] = {window.name: {} for window in shapes}
         """By window's name and key: the running sums over the slots of the window's own step."""
+        self._parts_by_step = {
+            step: [(window.length, window.name, self.parts[window.name]) for window in windows]
+            for step, windows in self._by_step.items()
+        }
         self._touched: set[tuple[int, int, Key]] = set()
+        self._changed: dict[str, set[Key]] = {window.name: set() for window in shapes}
+        """By window's name: the keys of `parts` that changed."""
 
     def add(self, where: Labels, item: Contribution, n: int = 1) -> None:
         """Count a contribution n times; -1 retracts it. What no window can reach any more is passed over."""
-        for step, length in self._steps.items():
-            slot = item.at // step
+        measure, at, met, duration = item
+        for step, length in self._steps:
+            slot = at // step
             age = self.now // step - slot
             if age * step < length:
                 break
         else:
             return
-        key = (item.measure, *where)
-        _add(self.slots[step].setdefault(slot, {}), key, item, n)
+        key = (measure, where[0], where[1], where[2])
+        slots = self.slots[step]
+        cells = slots.get(slot)
+        if cells is None:
+            cells = slots[slot] = {}
+        _add(cells, key, met, duration, n)
         self._touched.add((step, slot, key))
         if age >= 0:
-            for window in self._by_step[step]:
-                if age * step < window.length:
-                    _add(self.parts[window.name], key, item, n)
+            for reach, name, part in self._parts_by_step[step]:
+                if age * step < reach:
+                    _add(part, key, met, duration, n)
+                    self._changed[name].add(key)
 
     def advance(self, now: int) -> None:
         """Move all windows on to `now`; they never move back."""
         before, self.now = self.now, max(now, self.now)
         # The coarser first: what is retired to them is already counted.
-        for step, length in reversed(self._steps.items()):
+        for step, length in reversed(self._steps):
             old, new = before // step, self.now // step
             if old == new:
                 continue
@@ -192,6 +200,7 @@ class Windows:
                     sign = (new - window.length // step < slot <= new) - (old - window.length // step < slot <= old)
                     if sign:
                         _merge(self.parts[window.name], cells, sign)
+                        self._changed[window.name].update(cells)
             for slot in [slot for slot in self.slots[step] if (new - slot) * step >= length]:
                 self._retire(step, slot, self.slots[step].pop(slot))
 
@@ -202,12 +211,20 @@ class Windows:
 
     def sums(self, window: Window) -> dict[Key, Cell]:
         """What a window counts as of now, by key."""
-        return _sum(self.parts, self._made_of[window.name])
+        return _sum(self.parts, self.made_of[window.name])
 
-    def snapshot(self) -> Snapshot:
-        """All windows as of now."""
-        copied = {name: {key: cell.copy() for key, cell in cells.items()} for name, cells in self.parts.items()}
-        return Snapshot(copied, self._made_of)
+    def tell_all(self) -> None:
+        """Somebody sees them for the first time: all counts as changed."""
+        self._changed = {name: set(cells) for name, cells in self.parts.items()}
+
+    def take_changes(self) -> dict[str, dict[Key, Cell | None]]:
+        """Of `parts`, copies of what changed since the last call; None: it is no more."""
+        found: dict[str, dict[Key, Cell | None]] = {}
+        for name, changed in self._changed.items():
+            cells = self.parts[name]
+            found[name] = {key: cells[key].copy() if key in cells else None for key in changed}
+        self._changed = {name: set() for name in self.parts}
+        return found
 
     def take_touched(self) -> Iterator[tuple[int, int, Key, Cell | None]]:
         """Cells changed since the last call: step, slot, key, and the cell as it is now; None: it is no more."""
@@ -222,7 +239,7 @@ class Windows:
 
     def _place(self, step: int, slot: int, cells: dict[Key, Cell]) -> None:
         at = slot * step
-        for coarser, length in self._steps.items():
+        for coarser, length in self._steps:
             home = at // coarser
             age = self.now // coarser - home
             if coarser >= step and age * coarser < length:
@@ -232,6 +249,7 @@ class Windows:
                     for window in self._by_step[coarser]:
                         if age * coarser < window.length:
                             _merge(self.parts[window.name], cells, 1)
+                            self._changed[window.name].update(cells)
                 return
 
 
@@ -242,11 +260,11 @@ def _sum(parts: Mapping[str, dict[Key, Cell]], names: Sequence[str]) -> dict[Key
     return found
 
 
-def _add(cells: dict[Key, Cell], key: Key, item: Contribution, n: int) -> None:
+def _add(cells: dict[Key, Cell], key: Key, met: bool, duration: int | None, n: int) -> None:
     cell = cells.get(key)
     if cell is None:
         cell = cells[key] = Cell()
-    cell.add(item, n)
+    cell.add(met, duration, n)
     if not cell.count:
         del cells[key]
 
@@ -262,3 +280,10 @@ def _merge(into: dict[Key, Cell], cells: dict[Key, Cell], sign: int) -> None:
         total.merge(cell, sign)
         if not total.count:
             del into[key]
+
+
+def cell_of(row: CellRow) -> Cell:
+    """The cell of a row."""
+    cell = Cell()
+    cell.count, cell.met, cell.timed, cell.total, (cell.durations.bins,) = row
+    return cell

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta, timezone
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -12,10 +12,14 @@ from agents.notifier.message import Delivery
 from agents.topics import Topics
 from config.policies import default_policies
 from streams import ledger
-from streams.alerts import Alert, Gate, ring
+from streams.alerts import Gate, ring
 from streams.events import TOPIC_OF, BadEvent, Reader, TicketEvent
 from streams.instants import HOUR, MINUTE, SECOND, format_instant, parse_instant, to_datetime
 from streams.ticket import Ticket
+
+if TYPE_CHECKING:
+    from streams.alert_record import Alert
+    from streams.ledger_record import LedgerRecord
 
 Json = dict[str, Any]
 
@@ -109,7 +113,7 @@ def delivery() -> Delivery:
     return Delivery(raised.alert_id, raised.kind, "on-call", "sent", at, attempts=1, repeat=False)
 
 
-def ledger_record() -> ledger.LedgerRecord:
+def ledger_record() -> LedgerRecord:
     """What the ledger says in the end."""
     ticket = _ticket([event for event in events().values() if "ticket_id" in event])
     assert ticket.state is not None

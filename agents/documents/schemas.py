@@ -9,9 +9,9 @@ import msgspec
 from agents.dead_letters import Cause
 from agents.documents import examples
 from agents.notifier.message import Delivery
-from streams.alerts import Alert, Subject
+from streams.alert_record import Alert, Subject
 from streams.events import TYPES, tag_of
-from streams.ledger import LedgerRecord
+from streams.ledger_record import LedgerRecord
 from streams.policies import STATUSES, TARGETS
 
 Schema = dict[str, Any]

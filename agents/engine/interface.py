@@ -78,6 +78,10 @@ class Store(Protocol):
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Every ticket, in no order; the store must not be written meanwhile."""
 
+    def all_keys(self) -> Iterator[bytes]:
+        """The key of every ticket there is now, some of them more than once. The store may be written meanwhile: what
+        is deleted by then is left out, what is new may be."""
+
     def derived_items(self) -> Iterator[tuple[bytes, bytes]]: ...
     def rebuild_derived(self, items: Mapping[bytes, bytes]) -> None:
         """Replaces all of `derived` at once; afterwards it is no longer stale."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from functools import partial
-from itertools import groupby
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -189,7 +188,10 @@ class Lane:
         batches = self._around.batches
         timestamp = self._around.clock() // 1000
         acknowledgements = []
-        for topic, group in groupby(outs, key=lambda out: out.topic):
+        by_topic: defaultdict[str, list[Out]] = defaultdict(list)
+        for out in outs:
+            by_topic[out.topic].append(out)
+        for topic, group in by_topic.items():
             batch = batches.create_batch()
             for out in group:
                 key, value, headers = out.key, out.value, out.headers

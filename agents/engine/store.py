@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import struct
 from contextlib import suppress
+from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
 
 import rocksdict
@@ -24,6 +25,7 @@ _MARK = struct.Struct(">qqq")
 _BLOCKS = rocksdict.Cache(64 << 20)  # shared by all partitions of the process
 _MISSING = object()
 _GENERATION = 4 << 20  # bytes of tickets in each half of what a store keeps in memory
+_LOT = 1_000  # keys that are read at a time
 _ROW = 200  # bytes that a ticket in memory takes beyond its value
 _FULL = ("No space left", "Disk quota exceeded", "File too large")
 
@@ -59,6 +61,7 @@ class StateStore(Protocol):
     def derived_stale(self) -> bool: ...
     def get(self, key: bytes) -> bytes | None: ...
     def items(self) -> Iterator[tuple[bytes, bytes]]: ...
+    def all_keys(self) -> Iterator[bytes]: ...
     def derived_items(self) -> Iterator[tuple[bytes, bytes]]: ...
     def rebuild_derived(self, items: Mapping[bytes, bytes]) -> None: ...
 
@@ -88,6 +91,9 @@ class MemoryStore:
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         yield from self._tickets.items()
+
+    def all_keys(self) -> Iterator[bytes]:
+        return (key for key in list(self._tickets) if key in self._tickets)
 
     def derived_items(self) -> Iterator[tuple[bytes, bytes]]:
         yield from self._derived.items()
@@ -180,6 +186,18 @@ class RocksStore:
             if key not in self._pending:
                 yield key, stored
 
+    def all_keys(self) -> Iterator[bytes]:
+        # Those that are on their way now may come to lie before the place that is read by then.
+        under_way = list(self._pending)
+        return (key for key in chain(under_way, self._stored_keys()) if self._pending.get(key, key) is not None)
+
+    def _stored_keys(self) -> Iterator[bytes]:
+        """In their order, read by lots: an iterator of RocksDB that stays open keeps what is dropped meanwhile."""
+        lot = list(islice((key for key, _ in self._rows(_TICKET)), _LOT))
+        while lot:
+            yield from lot
+            lot = list(islice((key for key, _ in self._rows(_TICKET, lot[-1] + b"\0")), _LOT))
+
     def derived_items(self) -> Iterator[tuple[bytes, bytes]]:
         yield from self._rows(_DERIVED)
 
@@ -226,10 +244,10 @@ class RocksStore:
         except Exception as error:  # noqa: BLE001 - the library raises nothing narrower
             self._fail(error)
 
-    def _rows(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def _rows(self, prefix: bytes, begin: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         try:
             rows = self._db.iter()
-            rows.seek(prefix)
+            rows.seek(prefix + begin)
             while rows.valid():
                 key = rows.key()
                 if key[:1] != prefix:

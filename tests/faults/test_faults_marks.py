@@ -11,10 +11,10 @@ from notices import alert_record
 from processes import Installation
 from waiting import eventually
 
-from streams import alerts
+from streams.alert_record import alert_id
 from streams.clocks import FIRST_RESPONSE
+from streams.facts import Mark
 from streams.instants import SECOND, format_instant
-from streams.ticket import Mark
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ async def test_an_alert_that_its_ticket_does_not_know_of_is_not_raised_again_and
 
         for name in ("answered", "silent"):
             said = alert_record(
-                alert_id=alerts.alert_id(name, Mark("breach", FIRST_RESPONSE, 0)),
+                alert_id=alert_id(name, Mark("breach", FIRST_RESPONSE, 0)),
                 ticket_id=name,
                 started_at=format_instant(begun),
                 deadline=format_instant(begun + LIMIT),

@@ -57,6 +57,23 @@ class TestEveryStore:
         assert dict(store.items()) == {b"a": b"1"}
         assert dict(store.derived_items()) == {b"w": b"7"}
 
+    def test_all_keys_are_found_while_it_is_written(self, store: MemoryStore | RocksStore) -> None:
+        there: Rows = {b"%04d" % number: b"1" for number in range(0, 5_000, 2)}
+        store.put(there)
+        store.settle(there, {}, Mark(0), ())
+        store.put({b"4999": b"1", b"0002": None})  # on their way
+        found = []
+        for number, key in enumerate(store.all_keys()):
+            found.append(key)
+            between: Rows = {b"%04d" % (2 * number + 1): b"2", b"4998": None}
+            store.put(between)
+            store.settle(between, {}, Mark(number), ())
+            if number == 10:  # what was on its way has come, before the place that is read by now
+                store.settle({b"4999": b"1", b"0002": None}, {}, Mark(number), ())
+        wanted = {*there, b"4999"} - {b"0002", b"4998"}
+        assert wanted <= set(found)
+        assert not {b"0002", b"4998"} & set(found)
+
 
 class TestReplay:
     def test_it_takes_what_is_newer_and_makes_derived_rows_stale(self, store: MemoryStore | RocksStore) -> None:

@@ -15,9 +15,10 @@ from judging import arrived, copy, fact, judged, last_of, plain
 from strategies import random_moment, random_policy_file, random_ticket
 
 from streams import alerts
+from streams.facts import Mark
 from streams.instants import DAY, HOUR, MINUTE, SECOND, format_duration, format_instant
 from streams.policies import TARGETS
-from streams.ticket import Mark, Ticket
+from streams.ticket import Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

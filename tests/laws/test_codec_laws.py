@@ -11,7 +11,7 @@ from histories import Promises, chances, histories, long_ticket, promised
 from hypothesis import given, settings
 from judging import arrived, copy, essence, fact, last_of, plain
 
-from streams import alerts, ledger, ticket
+from streams import alerts, ledger, ledger_record, ticket
 from streams.facts import AnyFact, preference
 from streams.instants import HOUR
 from streams.ticket import Ticket
@@ -73,7 +73,7 @@ def test_the_ledger_read_back_is_what_was_written(events: list[Event], promise: 
     written = ledger.encode("T", kept)
     assert (written is None) == (kept.state is None)
     if written is not None and kept.state is not None:
-        assert ledger.decode(written) == ledger.record("T", kept.state, kept.settled_at)
+        assert ledger_record.decode(written) == ledger.record("T", kept.state, kept.settled_at)
 
 
 @pytest.mark.parametrize("broken", [b"", b"\x00", b"\xff\xff", ticket.encode(Ticket(""))[:-1]])

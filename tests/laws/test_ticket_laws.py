@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from judging import arrived, assert_judged_alike, copy, essence, fact, last_of
 
 from streams import ticket
-from streams.fold import KEPT_CHANGES, KEPT_CLOCKS, State
+from streams.fold import KEPT_CHANGES, KEPT_CLOCKS, StateRow, state_of
 from streams.instants import DAY, HOUR, MINUTE, SECOND, format_instant, parse_instant
 from streams.ticket import REJECTED, Outcome, Ticket
 
@@ -92,7 +92,7 @@ def test_breaches_given_before_the_summary_ends_stay_after_a_policy_change(
 
 def _breaches_of_summary(kept: Ticket) -> dict[tuple[int, int], int]:
     assert kept.summary is not None
-    state = msgspec.msgpack.decode(kept.summary.state, type=State)
+    state = state_of(msgspec.msgpack.decode(kept.summary.state, type=StateRow))
     return {(clock.target, clock.cycle): clock.breached for clock in state.clocks if clock.breached is not None}
 
 

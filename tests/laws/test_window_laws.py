@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from statistics import quantiles
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from histories import chances, long_ticket, promises
 from hypothesis import given, settings
@@ -14,15 +15,19 @@ from judging import judged
 from partitions import Bench, window_view
 from strategies import random_policy_file, random_ticket
 
+from agents.seen import Lookout
 from streams.instants import DAY, HOUR, MINUTE, SECOND, parse_instant
 from streams.policies import TARGETS
+from streams.queue import RISKS
 from streams.sketch import Sketch
-from streams.windows import MEASURES, WINDOWS, Cell, Contribution, Window, Windows
+from streams.windows import MEASURES, REPLIES, WINDOWS, Cell, Contribution, Window, Windows
 
 if TYPE_CHECKING:
     from random import Random
 
     from judge import Event
+
+    from streams.windows import Key
 
 NOW = parse_instant("2026-01-07T12:34:56.789Z")
 SHORTER = [
@@ -82,6 +87,76 @@ def test_windows_and_queue_are_those_of_the_final_tickets_whatever_happened(rng:
     assert not bench.view()["windows"]["7d"]
 
 
+@settings(max_examples=25)
+@given(chances)
+def test_what_is_seen_is_what_is_there_however_often_one_looks(rng: Random) -> None:
+    """Two partitions whose tickets change, time that passes, partitions that are given up, taken and built anew."""
+    policies = promises(random_policy_file(rng)).policies
+    benches = [Bench(policies, NOW), Bench(policies, NOW)]
+    held = list(benches)
+    lookout = Lookout(lambda: [bench.partition for bench in held])
+    events = crowd(rng, 20, NOW + 2 * DAY)
+    events.sort(key=lambda event: instant(event["occurred_at"]))
+    for event in events:
+        bench = benches[crc32(event["ticket_id"].encode()) % 2]
+        for each in benches:
+            each.now = max(each.now, instant(event["occurred_at"]))
+        bench.put(event)
+        match rng.randrange(30):
+            case 0 | 1 | 2:
+                passed = rng.choice((0, SECOND, 11 * SECOND, MINUTE, 20 * MINUTE, 9 * HOUR))
+                for each in benches:
+                    each.go(passed)
+            case 3:
+                bench.start(derived=rng.random() < 0.5)
+            case 4:
+                held = rng.sample(benches, rng.randrange(3))
+            case 5 | 6 | 7:
+                assert_seen(lookout, held, bench.now)
+    held = list(benches)
+    for passed in (0, 10 * SECOND, HOUR, 9 * HOUR, 8 * DAY):
+        for each in benches:
+            each.now += passed
+            each.partition.tick(each.now)
+        assert_seen(lookout, held, benches[0].now)
+    assert not lookout.look(benches[0].now).windows["7d"]
+
+
+def assert_seen(lookout: Lookout, held: list[Bench], now: int) -> None:
+    """What the lookout says is what the partitions hold, each and all together."""
+    whole = lookout.look(now)
+    counts: dict[str, dict[Key, Cell]] = {window.name: {} for window in WINDOWS}
+    spent: dict[tuple[int, str, str], Cell] = defaultdict(Cell)
+    for bench, seen in zip(held, whole.parts, strict=True):
+        owner = bench.partition
+        assert (seen.number, seen.tickets, seen.orphans) == (owner.number, owner.tickets, owner.orphans)
+        assert {where: waiting.states["open"] for where, waiting in seen.queue.items()} == {
+            where: line.open for where, line in owner.queue.lines.items()
+        }
+        for where, waiting in seen.queue.items():
+            line = owner.queue.lines[where]
+            assert waiting.since == line.oldest()
+            assert waiting.risks == {name: line.at_risk(now, within) for name, within in RISKS.items()}
+        for window in WINDOWS:
+            sums = owner.windows.sums(window)
+            assert seen.windows[window.name] == sums
+            for key, cell in sums.items():
+                counts[window.name].setdefault(key, Cell()).merge(cell, 1)
+                if cell.timed:
+                    spent[key[0], key[1], window.name].merge(cell, 1)
+    assert {
+        name: {key: (one.count, one.met, one.timed, one.total) for key, one in sums.items()}
+        for name, sums in whole.windows.items()
+    } == {
+        name: {key: (cell.count, cell.met, cell.timed, cell.total) for key, cell in cells.items()}
+        for name, cells in counts.items()
+    }
+    assert {where: (one.timed, one.total, one.durations) for where, one in whole.spent.items()} == {
+        where: (cell.timed, cell.total, cell.durations if where[0] != REPLIES else Sketch())
+        for where, cell in spent.items()
+    }
+
+
 @settings(max_examples=30)
 @given(chances)
 def test_windows_count_what_the_independent_judge_finds(rng: Random) -> None:
@@ -126,7 +201,7 @@ def test_windows_after_additions_retractions_and_time_are_those_built_at_the_end
     for ahead, measure, duration in given_:
         at = NOW + ahead // (10 * SECOND) * (10 * SECOND) - rng.randrange(2) - rng.choice((0, 0, HOUR, DAY))
         where = (rng.choice("ab"), "", "chat")
-        item = Contribution(measure, at, rng.random() < 0.5, duration if rng.random() < 0.8 else None)
+        item: Contribution = (measure, at, rng.random() < 0.5, duration if rng.random() < 0.8 else None)
         moving.add(where, item)
         kept.append((where, item))
         if rng.random() < 0.4:

@@ -153,7 +153,9 @@ class Bench:
         view = self.view()
         assert {name: view[name] for name in built} == built
         self._keep(self.partition.ring(0, self.now))  # writes what time alone has moved
-        stored = {key: msgspec.msgpack.decode(value, type=windows.Cell) for key, value in self._cells()}
+        stored = {
+            key: windows.cell_of(msgspec.msgpack.decode(value, type=windows.CellRow)) for key, value in self._cells()
+        }
         assert stored == {
             b"w" + msgspec.msgpack.encode((step, slot, key)): cell
             for step, by_slot in self.partition.windows.slots.items()

@@ -9,11 +9,12 @@ import pytest
 from judging import arrived, copy, policies_of
 from kafka_io import created, replied
 
-from streams import alerts
-from streams.alerts import Alert, Gate
+from streams import alert_record, alerts
+from streams.alerts import Gate
 from streams.instants import DAY, SECOND, parse_instant
 
 if TYPE_CHECKING:
+    from streams.alert_record import Alert
     from streams.ticket import Ticket
 
 BEGUN = parse_instant("2026-03-02T10:00:00Z")
@@ -34,7 +35,7 @@ def test_what_was_written_is_not_announced_again(after: int, level: str) -> None
     ticket, _ = arrived([created("T", BEGUN)], RULES)
     (said,) = rung(copy(ticket), after)
     assert said.level == level
-    assert alerts.recall(ticket, alerts.read(msgspec.json.encode(said)))
+    assert alerts.recall(ticket, alert_record.read(msgspec.json.encode(said)))
     assert not alerts.recall(ticket, said)
     assert rung(ticket, after) == []
 
@@ -55,4 +56,4 @@ def test_a_breach_that_was_none_is_corrected_once_under_its_own_id() -> None:
 
 def test_what_concerns_no_clock_is_passed_over() -> None:
     ticket, _ = arrived([created("T", BEGUN)], RULES)
-    assert not alerts.recall(ticket, alerts.operations("input", "blind", BEGUN, BEGUN))
+    assert not alerts.recall(ticket, alert_record.operations("input", "blind", BEGUN, BEGUN))

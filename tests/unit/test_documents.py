@@ -21,7 +21,7 @@ from agents.documents.pages import filled
 from agents.documents.schemas import ALERT, CAUSES, DEAD_LETTER, DELIVERY, LEDGER, MEANINGS, files
 from agents.notifier.message import Delivery, read_alert
 from agents.topics import Topics
-from streams import ledger
+from streams import ledger_record
 from streams.events import TOPIC_OF, TYPES, BadEvent, Reader, tag_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -96,7 +96,7 @@ def test_a_schema_is_one_and_accepts_its_example(name: str) -> None:
 
 
 def test_the_examples_of_what_we_write_are_read_by_those_who_read_it() -> None:
-    assert ledger.decode(msgspec.json.encode(SCHEMAS[LEDGER]["examples"][0])).ticket_id == "T-1042"
+    assert ledger_record.decode(msgspec.json.encode(SCHEMAS[LEDGER]["examples"][0])).ticket_id == "T-1042"
     assert read_alert(msgspec.json.encode(SCHEMAS[ALERT]["examples"][0])).level == "breach"
     assert msgspec.convert(SCHEMAS[DELIVERY]["examples"][0], Delivery).state == "sent"
     (acknowledgement,) = SCHEMAS["alert_acknowledged"]["examples"]

@@ -12,7 +12,7 @@ from agents.observer import WorkerObserver
 from streams.instants import MINUTE, SECOND, parse_instant
 
 if TYPE_CHECKING:
-    from streams.alerts import Alert
+    from streams.alert_record import Alert
 
 NOW = parse_instant("2026-03-02T09:00:00Z")
 

@@ -21,9 +21,9 @@ from agents.partition import Rules, TicketPartition
 from agents.simulator import simulate
 from agents.web import serving
 from config.policies import default_policies
-from streams import ledger
 from streams.events import TOPIC_OF, TYPES, tag_of
 from streams.instants import DAY, HOUR, MINUTE, SECOND, parse_instant
+from streams.ledger_record import LedgerRecord, decode
 from streams.policies import TARGETS
 from streams.windows import WINDOWS
 
@@ -38,7 +38,7 @@ class Centre:
     def __init__(self, events: Iterable[Event], now: int, numbers: Sequence[int] = range(PARTITIONS)) -> None:
         self.meters = Meters()
         self.now = now
-        self.ledger: dict[str, ledger.LedgerRecord] = {}
+        self.ledger: dict[str, LedgerRecord] = {}
         self.rules = Rules(
             policies=default_policies(),
             inputs={TOPIC_OF[tag_of(event_type)]: event_type for event_type in TYPES},
@@ -64,7 +64,7 @@ class Centre:
                 stores[number].put(changes.tickets)
                 for out in changes.records:
                     if out.topic == "ledger" and out.value is not None:
-                        record = ledger.decode(out.value)
+                        record = decode(out.value)
                         self.ledger[record.ticket_id] = record
         self.gauges = TicketGauges(self.partitions.values, self.rules, lambda: self.now)
 

@@ -301,3 +301,44 @@ async def test_an_event_that_comes_first_judges_its_ticket_anew_and_nothing_does
     assert bench.ring() == []
     assert bench.count("sla_tickets_judged_anew_total") == 2
     bench.assert_adds_up()
+
+
+async def test_tickets_that_are_judged_by_events_or_are_new_while_others_wait_are_counted_right(desk: Desk) -> None:
+    bench = desk.bench
+    bench.put(*[created(f"T-{number}", NINE) for number in range(1_500)])
+    bench.put(*[event("status_changed", f"T-{n}", f"T-{n}-done", NINE, status="resolved") for n in range(100)])
+    desk.write(promise("20m"))
+    await desk.source.reload()
+
+    def left() -> int:
+        judged_by = desk.bench.rules.policies.fingerprint
+        return sum(kept.judged_by != judged_by for kept in bench.tickets().values())
+
+    # Before anybody asked the partition when to wake, and between two rings.
+    replies = [event("agent_replied", f"T-{n}", f"T-{n}-reply", NINE + MINUTE) for n in range(700, 1_500)]
+    bench.put(replies[0])
+    assert bench.partition.to_judge == left() == 1_499
+    assert bench.partition.wake_at() == 0
+    bench._keep(bench.partition.ring(bench.now, bench.now))
+    assert bench.partition.to_judge == left() < 1_100
+    bench.put(*replies[1:], *[created(f"N-{number}", NINE) for number in range(100)], *replies[:5])
+    assert bench.partition.to_judge == left() < 600
+    bench.ring()
+    assert (bench.partition.to_judge, left(), bench.count("sla_tickets_judged_anew_total")) == (0, 0, 1_500)
+    bench.assert_adds_up()
+
+
+async def test_a_second_change_while_tickets_wait_judges_all_of_them_by_the_last(desk: Desk) -> None:
+    bench = desk.bench
+    bench.put(*[created(f"T-{number}", NINE) for number in range(1_200)])
+    for limit in ("20m", "30m"):
+        desk.write(promise(limit))
+        await desk.source.reload()
+        assert bench.partition.wake_at() == 0
+        assert bench.partition.to_judge == 1_200
+        bench._keep(bench.partition.ring(bench.now, bench.now))
+        assert bench.partition.to_judge == 700
+    bench.ring()
+    assert bench.partition.to_judge == 0
+    assert {kept.judged_by for kept in bench.tickets().values()} == {bench.rules.policies.fingerprint}
+    bench.assert_adds_up()

@@ -1,0 +1,18 @@
+"""Which of the two forms of the data path the tests run on."""
+
+from __future__ import annotations
+
+import os
+
+from agents import partition, wakeups
+from streams import alerts, calendar, clocks, fold, instants, ledger, policies, queue, sketch, ticket, windows
+
+MODULES = (
+    *(partition, wakeups),
+    *(alerts, calendar, clocks, fold, instants, ledger, policies, queue, sketch, ticket, windows),
+)
+
+
+def test_it_is_compiled_where_it_is_said_to_be() -> None:
+    plain = [module.__name__ for module in MODULES if (module.__file__ or "").endswith(".py")]
+    assert len(plain) == (0 if os.environ.get("SLAWATCH_COMPILED") else len(MODULES)), plain
