@@ -45,10 +45,14 @@ def _text(families: Sequence[Metric]) -> bytes:
 def _gauge(family: Metric) -> bytes:
     """A gauge of many series in a third of the time that the library takes."""
     name = family.name
-    lines = [f"# HELP {name} {_escaped(family.documentation)}\n# TYPE {name} gauge\n"]
+    meaning = family.documentation.replace("\\", r"\\").replace("\n", r"\n")
+    lines = [f"# HELP {name} {meaning}\n# TYPE {name} gauge\n"]
+    order = sorted(family.samples[0].labels) if family.samples else ()
     for sample in family.samples:
-        labels = ",".join([f'{label}="{_escaped(value)}"' for label, value in sample.labels.items()])
-        lines.append(f"{sample.name}{{{labels}}} {_number(sample.value)}\n")
+        values = sample.labels
+        labels = ",".join([f'{label}="{_escaped(values[label])}"' for label in order])
+        where = f"{{{labels}}}" if labels else ""
+        lines.append(f"{sample.name}{where} {_number(sample.value)}\n")
     return "".join(lines).encode()
 
 
