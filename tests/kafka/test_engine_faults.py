@@ -15,6 +15,8 @@ from counting_run import Run, now
 from services import KafkaCluster
 from waiting import eventually
 
+from agents.engine.membership import FETCH_MAX_WAIT
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
@@ -152,6 +154,7 @@ async def test_input_that_is_deleted_before_a_running_worker_has_read_it_is_told
         run.send("replied", "T1")
         await run.assert_exact()
         worker.signal(SIGSTOP)
+        await asyncio.sleep(3 * FETCH_MAX_WAIT)  # the answer that the broker still owed it is empty
         for _ in range(3):
             run._produce("created", "T2", b"lost")
         run.flush()
