@@ -62,9 +62,11 @@ def section(subject: str, title: str, measured: Mapping[str, Any], *, drawn: boo
     if drawn:
         parts.append(f"![{title}]({PLOTS.name}/{subject}.svg)")
     machine = measured["machine"]
+    options = measured.get("options")
+    asked = f'"{subject} {options}"' if options else subject
     parts.append(
         f"Measured on {measured['at']}: {machine['cores']} cores of {machine['model']}, Python {machine['python']}; "
-        f"`make bench ARGS={subject}`."
+        f"`make bench ARGS={asked}`."
     )
     return "\n\n".join(parts) + "\n"
 

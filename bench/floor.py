@@ -6,35 +6,17 @@ import asyncio
 import os
 import time
 from collections import defaultdict
-from datetime import datetime
 
 import msgspec
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from least import Event, State, apply
 
 from agents.engine import Connection
 from agents.topics import Topics
 from streams.events import TOPIC_OF
 
 BOOTSTRAP, APP, COUNT = os.environ["BOOTSTRAP"], os.environ["APP"], int(os.environ["COUNT"])
-
-
-class Event(msgspec.Struct):
-    type: str
-    ticket_id: str
-    occurred_at: datetime
-    team: str | None = None
-    priority: str | None = None
-    status: str | None = None
-
-
-class State(msgspec.Struct, array_like=True):
-    created: int = 0
-    priority: str | None = None
-    team: str | None = None
-    first_reply: int = 0
-    last_wrote: int = 0
-    status: str | None = None
 
 
 async def main() -> None:
@@ -62,9 +44,8 @@ async def main() -> None:
             batch = producer.create_batch()
             for record in records:
                 event = decode(record.value)
-                at = int(event.occurred_at.timestamp() * 1000)
                 state = kept.setdefault(record.key, State())
-                apply(state, event, at)
+                apply(state, event)
                 value = encode(state)
                 while batch.append(key=record.key, value=value, timestamp=None) is None:
                     sent.append(await producer.send_batch(batch, topics.changelog, partition=place.partition))
@@ -79,17 +60,6 @@ async def main() -> None:
     await asyncio.gather(*sent)
     await consumer.commit()
     await asyncio.sleep(60)  # until the harness has looked at it
-
-
-def apply(state: State, event: Event, at: int) -> None:
-    if event.type == "ticket_created":
-        state.created, state.priority, state.team = at, event.priority, event.team
-    elif event.type == "agent_replied":
-        state.first_reply = state.first_reply or at
-    elif event.type == "customer_replied":
-        state.last_wrote = at
-    else:
-        state.status = event.status
 
 
 if __name__ == "__main__":

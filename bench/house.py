@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/support"))
 import aiohttp
 from command_line import SLAWATCH
 from kafka_io import Pace, now
-from processes import Installation
+from processes import Installation, cpu_seconds, memory_bytes
 from services import KafkaCluster, RedisServer
 from waiting import eventually
 
@@ -32,7 +32,7 @@ from streams.events import TOPIC_OF
 from streams.instants import SECOND, format_instant
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Coroutine, Iterator
 
     from processes import Program
 
@@ -134,12 +134,10 @@ class Desk:
     @asynccontextmanager
     async def flowing(self, rate: float) -> AsyncIterator[None]:
         """So many events a second while inside."""
-        flow = asyncio.create_task(self._flow(rate))
         try:
-            yield
+            async with _beside(self._flow(rate)):
+                yield
         finally:
-            flow.cancel()
-            await asyncio.gather(flow, return_exceptions=True)
             await asyncio.to_thread(self._events.flush)
 
     async def _flow(self, rate: float) -> None:
@@ -230,6 +228,17 @@ def figure(text: str, name: str) -> float:
 
 
 @asynccontextmanager
+async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Work that goes on while inside."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
 async def scraping(worker: Program) -> AsyncIterator[list[float]]:
     """Asks for /metrics as Prometheus does, while inside; gives the seconds that each answer took."""
     took: list[float] = []
@@ -241,12 +250,8 @@ async def scraping(worker: Program) -> AsyncIterator[list[float]]:
             took.append(time.monotonic() - began)
             await asyncio.sleep(SCRAPE_EVERY)
 
-    task = asyncio.create_task(scrape())
-    try:
+    async with _beside(scrape()):
         yield took
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 class Wait(NamedTuple):
@@ -271,24 +276,18 @@ async def asking(worker: Program) -> AsyncIterator[list[Wait]]:
                 waits.append(Wait(at, time.monotonic() - began))
                 await asyncio.sleep(0.01)
 
-    task = asyncio.create_task(ask())
-    try:
+    async with _beside(ask()):
         yield waits
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def cpu(worker: Program) -> float:
     """CPU seconds of a process so far, to ten milliseconds."""
-    fields = Path(f"/proc/{worker.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return cpu_seconds(worker.pid)
 
 
 def memory(worker: Program, kind: str = "VmRSS") -> int:
     """MB (a million bytes) that a process holds now, or with `VmHWM` held at the most."""
-    status = Path(f"/proc/{worker.pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in status if line.startswith(f"{kind}:")) * 1024 // 1_000_000
+    return memory_bytes(worker.pid, kind) // 1_000_000
 
 
 async def reached(worker: Program, name: str, value: float, within: float = 600.0) -> float:

@@ -16,7 +16,6 @@ import json
 import sys
 import tempfile
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ import load
 import msgspec
 from aiokafka import ConsumerRecord
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from least import Event, State, apply
 
 import streams.fold
 from agents.engine.store import MemoryStore
@@ -54,28 +54,6 @@ _BATCH = 512 * 1024  # bytes
 _ZSTD = 4
 
 Chunks = list[list[ConsumerRecord]]
-
-
-class Event(msgspec.Struct):
-    """What the floor reads."""
-
-    type: str
-    ticket_id: str
-    occurred_at: datetime
-    team: str | None = None
-    priority: str | None = None
-    status: str | None = None
-
-
-class State(msgspec.Struct, array_like=True):
-    """What the floor keeps."""
-
-    created: int = 0
-    priority: str | None = None
-    team: str | None = None
-    replied: int = 0
-    wrote: int = 0
-    status: str | None = None
 
 
 def main() -> None:
@@ -137,18 +115,8 @@ def floor(drawn: Sequence[Sequence[ConsumerRecord]]) -> None:
         batch, offset = _batch(), 0
         for record in records:
             event = decode(record.value)
-            at = int(event.occurred_at.timestamp() * 1000)
-            state = states.get(record.key)
-            if state is None:
-                state = states[record.key] = State()
-            if event.type == "ticket_created":
-                state.created, state.priority, state.team = at, event.priority, event.team
-            elif event.type == "agent_replied":
-                state.replied = state.replied or at
-            elif event.type == "customer_replied":
-                state.wrote = at
-            else:
-                state.status = event.status
+            state = states.setdefault(record.key, State())
+            apply(state, event)
             value = encode(state)
             while batch.append(offset, record.timestamp, record.key, value, []) is None:
                 batch.build()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,13 @@ def write(subject: str, rows: list[dict[str, object]], **drawn: object) -> None:
     Rows are shown as tables, their keys as the names of columns; a row whose first key is another than that of the row
     before begins the next table. `drawn` is for plots: see `document.plots`.
     """
-    found = {"machine": machine(), "at": datetime.now(UTC).date().isoformat(), "rows": rows, **drawn}
+    found = {
+        "machine": machine(),
+        "at": datetime.now(UTC).date().isoformat(),
+        "options": " ".join(sys.argv[1:]),
+        "rows": rows,
+        **drawn,
+    }
     FOLDER.mkdir(parents=True, exist_ok=True)
     draft = FOLDER / f"{subject}.json.draft"
     draft.write_text(json.dumps(found, indent=1) + "\n", "utf-8")

@@ -282,7 +282,7 @@ def main() -> None:
     other = {name: float(value) for name, _, value in (pair.partition("=") for pair in asked.show or ())}
     whole = {field.name for field in fields(Assumed) if field.type == "int"}
     assumptions = {name: other.pop(name) for name in list(other) if hasattr(Assumed, name)}
-    assumed = replace(Assumed(), **{n: int(v) if n in whole else v for n, v in assumptions.items()})  # type: ignore[arg-type]
+    assumed = replace(Assumed(), **{n: int(v) if n in whole else v for n, v in assumptions.items()})  # type: ignore[arg-type]  # by name
     found = figures(other)
     if asked.keep:
         FIGURES.write_text(json.dumps({name: row._asdict() for name, row in sorted(found.items())}, indent=1) + "\n")

@@ -75,9 +75,14 @@ class Figure(NamedTuple):
     source: str
 
 
+def kept() -> dict[str, Figure]:
+    """Every figure of `Measured` as it is checked in, whatever was measured on this machine since."""
+    return {name: Figure(**row) for name, row in json.loads(FIGURES.read_text("utf-8")).items()}
+
+
 def figures(given: Mapping[str, float] = MappingProxyType({})) -> dict[str, Figure]:
-    """Every figure of `Measured`; those `given` go before all others. Raises KeyError for one that is none."""
-    found = {name: Figure(**row) for name, row in json.loads(FIGURES.read_text("utf-8")).items()}
+    """The newest that there are; those `given` go before all others. Raises KeyError for one that is none."""
+    found = kept()
     probed = results.read(PROBE)
     if probed:
         rows = {str(row["what"]): float(row["value"]) for row in probed["rows"]}

@@ -13,6 +13,7 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import load
 from aiokafka.producer.message_accumulator import BatchBuilder
 from scale_group import metadata_cost
 from scale_measured import PORTIONS
@@ -34,18 +35,8 @@ if TYPE_CHECKING:
     from agents.engine import Changes
 
 TICKETS = 900
-TEAMS, PRIORITIES = 12, ("urgent", "high", "normal", "low")
+TEAMS = 12
 ACTIVE = 3600.0  # seconds in which the tickets are created
-POLICIES = """\
-version: 1
-policies:
-  - name: urgent
-    when: {priority: [urgent]}
-    targets: {first_response: {limit: 15m}, next_response: {limit: 15m}, resolution: {limit: 4h}}
-  - name: the rest
-    targets: {first_response: {limit: 2h}, next_response: {limit: 2h}, resolution: {limit: 24h}}
-"""
-"""Three targets a ticket."""
 BEGIN = 1_767_225_600.0
 
 
@@ -95,7 +86,7 @@ class _Lane:
     def figures(self) -> dict[str, float]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "policies.yaml")
-            path.write_text(POLICIES)
+            path.write_text(load.POLICIES)
             inputs = {TOPIC_OF[tag_of(event_type)]: event_type for event_type in TYPES}
             self.rules = Rules(policies_of(path), inputs, *_TOPICS, SECOND, 30 * DAY, DAY, 10 * MINUTE)
             self.store = RocksStore(Path(folder, "0"))
@@ -183,7 +174,7 @@ def _events(tickets: int, seed: int = 7) -> Iterator[tuple[float, str, str, byte
     for number in range(tickets):
         at, life = BEGIN + ACTIVE * number / tickets, draw.uniform(2500, 7500)
         agent, team = f"agent-{draw.randrange(200)}", f"team-{draw.randrange(TEAMS)}"
-        priority = draw.choices(PRIORITIES, (10, 20, 50, 20))[0]
+        priority = draw.choices(load.PRIORITIES, (10, 20, 50, 20))[0]
         answer = min(draw.expovariate(1 / 600), life * 0.4)
         again = min(draw.expovariate(1 / 600), life * 0.2)
         reply = {"agent_id": agent, "team": team}

@@ -1,7 +1,8 @@
 """How many events a second one core takes: the worker beside Kafka Streams, Flink and two raw floors, in one run.
 
-A million events lie in Kafka before anything starts: those of the rivals' generator, and the same ones, drawn from the
-same seed, as the contract has them on its topics. Then one engine after the other reads all of it, twice, in turns.
+The events, a million by default, lie in Kafka before anything starts: those of the rivals' generator, and the same
+ones, drawn from the same seed, as the contract has them on its topics. Then one engine after the other reads all of
+it, in turns, by default twice.
 What is measured has core 1 for itself; broker, Redis and the harness share core 0. Counted is the second half of the
 time from the first event to the last; where an engine was measured more than once, the median is shown.
 

@@ -6,7 +6,6 @@ import asyncio
 import json
 import shutil
 import time
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from fault_site import Site
 from judge_time import instant, text_of
 from judging import plain
 from kafka_io import created, now, replied
-from processes import Installation
+from processes import Installation, memory_bytes
 from strategies import random_ticket
 
 from agents.engine import Connection
@@ -26,6 +25,7 @@ from streams.instants import HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from conftest import Figures
     from services import RedisServer
@@ -230,8 +230,7 @@ def rubbish(rng: Random, count: int) -> Iterator[tuple[bytes | None, bytes | Non
 
 def memory(pid: int, what: str) -> int:
     """Megabytes of a process: VmRSS now, or VmHWM at the most."""
-    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines() if line.startswith(what)]
-    return int(line.split()[1]) // 1024
+    return memory_bytes(pid, what) // 2**20
 
 
 async def test_records_of_rubbish_cost_no_memory_and_what_is_good_between_them_counts(

@@ -123,12 +123,23 @@ class Program:
         return await self.gone()
 
 
+def cpu_seconds(pid: int) -> float:
+    """What a process has used so far, to ten milliseconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_bytes(pid: int, kind: str = "VmRSS") -> int:
+    """What a process holds now, or with `VmHWM` held at the most."""
+    status = Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith(f"{kind}:")) * 1024
+
+
 async def appetite(programs: Sequence[Program], seconds: float) -> list[float]:
     """The share of a core that each process uses for so long."""
 
     def used() -> list[float]:
-        stats = [Path(f"/proc/{program.pid}/stat").read_text().rpartition(")")[2].split() for program in programs]
-        return [(int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK") for stat in stats]
+        return [cpu_seconds(program.pid) for program in programs]
 
     before, begun = used(), time.monotonic()
     await asyncio.sleep(seconds)  # a duration is what is measured

@@ -11,11 +11,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 
 from scale import BEGINS, ENDS, PAGE, tables, written
-from scale_measured import figures, measured
+from scale_measured import figures, kept, measured
 from scale_plan import SIZES, Assumed, Size, cost, limits, plan
 from scale_probe import probe
 
-KNOWN = measured(figures())
+KNOWN = measured(kept())
 ASSUMED = Assumed()
 
 
