@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from heapq import heapify, heappop, heappush
 from typing import Final
 
 from streams.clocks import FIRST_RESPONSE, NEXT_RESPONSE
@@ -15,7 +14,7 @@ from streams.windows import Labels
 
 RISKS = {"5m": 5 * MINUTE, "15m": 15 * MINUTE, "60m": 60 * MINUTE}
 _SLOT: Final = 10 * SECOND
-_HEAP_SLACK: Final = 64
+_QUARTER: Final = 15 * MINUTE
 
 
 Standing = tuple[bool, bool, bool, bool, int | None, int | None]
@@ -57,7 +56,8 @@ class Line:
     """The queue of one team, priority and channel: how many tickets.
 
     `waiting`: the customer waits for an answer. `due`: tickets by the ten seconds in which they fall due. `waits`:
-    tickets by the instant since when the customer waits.
+    tickets by the quarter of an hour and the instant since when the customer waits; by quarters, so that neither a
+    search goes through all of them nor room is held for what is gone.
     """
 
     __slots__ = ("_oldest", "due", "on_customer", "on_hold", "open", "overdue", "unanswered", "waiting", "waits")
@@ -70,8 +70,8 @@ class Line:
         self.overdue = 0
         self.waiting = 0
         self.due: dict[int, int] = {}
-        self.waits: dict[int, int] = {}
-        self._oldest: list[int] = []
+        self.waits: dict[int, dict[int, int]] = {}
+        self._oldest: int | None = None  # None: to be looked for
 
     def add(self, item: Standing, n: int) -> None:
         """Count a ticket in (1) or out (-1)."""
@@ -89,18 +89,21 @@ class Line:
             _count(self.due, due_at // _SLOT, n)
         if waits_since is not None:
             self.waiting += n
-            _count(self.waits, waits_since, n)
-            if n > 0:
-                heappush(self._oldest, waits_since)
-                if len(self._oldest) > 2 * len(self.waits) + _HEAP_SLACK:
-                    self._oldest = list(self.waits)
-                    heapify(self._oldest)
+            quarter = waits_since // _QUARTER
+            waits = self.waits.get(quarter)
+            if waits is None:
+                waits = self.waits[quarter] = {}
+            _count(waits, waits_since, n)
+            if not waits:
+                del self.waits[quarter]
+            if self._oldest is not None and waits_since <= self._oldest:
+                self._oldest = waits_since if n > 0 else None
 
     def oldest(self) -> int | None:
         """Since when the customer has waited who has waited longest."""
-        while self._oldest and self._oldest[0] not in self.waits:
-            heappop(self._oldest)
-        return self._oldest[0] if self._oldest else None
+        if self._oldest is None and self.waits:
+            self._oldest = min(self.waits[min(self.waits)])
+        return self._oldest
 
     def at_risk(self, now: int, within: int) -> int:
         """How many tickets fall due from now on within so long, to ten seconds."""

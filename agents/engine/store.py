@@ -23,6 +23,9 @@ _DERIVED = b"d"
 _MARK_KEY = b"mark"
 _MARK = struct.Struct(">qqq")
 _BLOCKS = rocksdict.Cache(64 << 20)  # shared by all partitions of the process
+_ENVIRONMENT = rocksdict.Env()
+# Where the process has one core, compacting would take half of it for a second at a time.
+_ENVIRONMENT.lower_thread_pool_cpu_priority()
 _MISSING = object()
 _GENERATION = 4 << 20  # bytes of tickets in each half of what a store keeps in memory
 _LOT = 1_000  # keys that are read at a time
@@ -305,6 +308,7 @@ def _open(path: Path) -> tuple[rocksdict.Rdict, Mark]:
     table.set_block_cache(_BLOCKS)
     table.set_bloom_filter(10, False)
     options.set_block_based_table_factory(table)
+    options.set_env(_ENVIRONMENT)
     tables = {file.name for file in path.glob("*.sst")}
     db = rocksdict.Rdict(str(path), options)
     try:
