@@ -20,6 +20,8 @@ COMPILED = [
     "streams/windows.py",
     "streams/queue.py",
     "agents/wakeups.py",
+    "agents/work.py",
+    "agents/intake.py",
     "agents/partition.py",
 ]
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from agents.dead_letters import dead_letter
 from agents.engine import Changes, Out
+from agents.intake import Intake
 from agents.staff import AGENT, Staff
 from agents.wakeups import Wakeups
+from agents.work import Ready, ReadyLine, Work
 from streams import alert_record, alerts, ledger, ticket, windows
-from streams.events import AgentStatusChanged, BadEvent, Reader, TicketEvent, tag_of
+from streams.events import AgentStatusChanged, TicketEvent
 from streams.facts import Fact
-from streams.instants import SECOND, format_duration, to_datetime
+from streams.instants import SECOND, format_instant
 from streams.policies import Policies
-from streams.queue import Queue, Standing, standing
+from streams.queue import Queue, standing
 from streams.ticket import Outcome, Ticket
 from streams.windows import (
     ARRIVALS,
@@ -36,9 +38,6 @@ from streams.windows import (
 )
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from agents.dead_letters import Cause
     from agents.engine import Record, Store
     from agents.meters import Meters
 
@@ -47,6 +46,12 @@ log = logging.getLogger("slawatch.partition")
 _CELL = b"w"
 _FORGOTTEN = b"f"
 _TICKETS_A_RING = 500
+_ALERTS_A_RING = 1_000
+"""Of those made ready beforehand."""
+_READY = 2_500
+"""So many alerts are made ready at the most, and so many tickets wait to be written after theirs were announced: were
+this process to die, the next owner of the partition finds them on the topic (`engine.SAID`)."""
+_READY_A_CALL = 100
 _NOW = 0
 
 _encode_json = msgspec.json.Encoder().encode
@@ -74,26 +79,6 @@ class Rules:
     windows: Sequence[Window] = WINDOWS
 
 
-class _Work:
-    """A ticket while a call changes it, and what it contributed before.
-
-    `known`: it was there before. `anew`: it was judged anew, as the policies had changed.
-    """
-
-    __slots__ = ("anew", "counted", "facts", "known", "labels", "standing", "ticket")
-
-    def __init__(
-        self, kept: Ticket, labels: Labels | None, counted: list[Contribution], stands: Standing | None
-    ) -> None:
-        self.ticket = kept
-        self.labels = labels
-        self.counted = counted
-        self.standing = stands
-        self.facts: list[Fact] = []
-        self.known = kept.count > 0
-        self.anew = False
-
-
 class TicketPartition:
     """Implements the engine's `Partition` for tickets."""
 
@@ -109,15 +94,15 @@ class TicketPartition:
         self._meters = meters
         self._now = now
         self._alarms = Wakeups()
+        self._ready = ReadyLine()
+        self._unwritten: dict[bytes, tuple[Work, list[float]]] = {}  # tickets whose alerts are out, and how late each
         self._judging_by = rules.policies.fingerprint
         self.to_judge = 0
         """How many tickets still wait to be judged by the policies in force."""
         self._judging: Iterator[bytes] | None = None  # finds those tickets, a few at a time
         self._forgotten: dict[bytes, int] = {}
         self._verdicts: Counter[tuple[int, bool, int]] = Counter()
-        self._outcomes: Counter[tuple[str, Outcome]] = Counter()
-        self._unknown_fields: Counter[str] = Counter()
-        self._readers = {topic: (tag_of(event_type), Reader(event_type)) for topic, event_type in rules.inputs.items()}
+        self._intake = Intake(rules.inputs, rules.dead_letters, rules.max_ahead, meters)
         self._load()
 
     # What the engine calls
@@ -126,7 +111,7 @@ class TicketPartition:
         """Apply records of the input topics."""
         self.tick(now)
         changes = Changes()
-        latest = to_datetime(now + self.rules.max_ahead) if self.rules.max_ahead else None
+        self._intake.at(now)
         # Ticket by ticket: one is read, changed and written while it is in the processor's cache.
         by_key: defaultdict[bytes | None, list[Record]] = defaultdict(list)
         for record in records:
@@ -134,9 +119,9 @@ class TicketPartition:
         for key, of_key in by_key.items():
             work = None
             for record in of_key:
-                event = self._read(changes, record, latest)
+                event = self._intake.read(changes, record)
                 if isinstance(event, AgentStatusChanged):
-                    self._outcomes[record.topic, self._agent_status(changes, event)] += 1
+                    self._intake.applied(changes, record, self._agent_status(changes, event))
                 elif event is not None:
                     work = self._event(changes, work, record, event)
             if key is not None and work is not None and work.facts:
@@ -149,16 +134,47 @@ class TicketPartition:
     def wake_at(self) -> int | None:
         """The earliest alarm; at once while there are tickets to judge anew."""
         self._follow_policies()
-        return _NOW if self.to_judge and self._judging is not None else self._alarms.next()
+        if self._unwritten or (self.to_judge and self._judging is not None):
+            return _NOW
+        first, alarm = self._ready.first(), self._alarms.next()
+        return first if alarm is None else alarm if first is None else min(first, alarm)
+
+    def prepare(self, now: int) -> bool:
+        """Makes ready, a few at a time, what alarms that have come will announce after the grace; whether more is left.
+
+        Where ten thousand deadlines are due at one instant, all of them are told at once then.
+        """
+        policies, rules = self.rules.policies, self.rules
+        self._follow_policies()
+        if self._judging is not None:
+            return False
+        for _ in range(_READY_A_CALL):
+            at = self._alarms.next()
+            if at is None or at > now or len(self._ready) + len(self._unwritten) >= _READY:
+                return False
+            key = self._alarms.pop()
+            ready = Ready(at)
+            self._ready.add(key, ready)
+            with suppress(Exception):  # the ring meets it again, and says so
+                work = self._take(self._store.get(key))
+                gate = alerts.Gate(at, now + rules.grace, rules.grace, rules.max_age)
+                ready.announced = alerts.ring(key.decode(), work.ticket, policies, gate)
+                ready.work = work if ready.announced else None  # None: it is to be forgotten
+        return True
 
     def ring(self, read_up_to: int, now: int) -> Changes:
         """Announce what is due, judge by changed policies, forget what is past the retention."""
         self.tick(now)
         changes = Changes()
         gate = alerts.Gate(read_up_to - self.rules.grace, now, self.rules.grace, self.rules.max_age)
+        if self._announce(changes, gate):
+            return changes
         for _ in range(_TICKETS_A_RING):
             due = self._alarms.next()
             is_due = due is not None and due <= gate.up_to
+            if not is_due and self._unwritten:
+                self._write(changes, next(reversed(self._unwritten)))
+                continue
             # Alarms first: after a change of policies a million tickets may wait to be judged.
             key = self._alarms.pop() if is_due else self._next_to_judge()
             if key is None:
@@ -196,6 +212,16 @@ class TicketPartition:
             self._alarms.set(key, self._next_alarm(kept))
         return changes
 
+    def rest(self, now: int) -> Changes:
+        """Writes the tickets whose alerts are out, all of them: another is to own the partition."""
+        self.tick(now)
+        changes = Changes()
+        while self._unwritten:
+            self._write(changes, next(reversed(self._unwritten)))
+        self._put_cells(changes)
+        self._meter()
+        return changes
+
     def close(self) -> None:
         """Lets go of the store; all else is derived."""
         self._judging = None
@@ -219,6 +245,7 @@ class TicketPartition:
         """Where others came into force since the last call, all tickets are to be judged by them."""
         if self._judging_by != self.rules.policies.fingerprint:
             self._judging_by = self.rules.policies.fingerprint
+            self._unready()
             # Found by and by: looking for a million tickets at once would stop the stream.
             self._judging = self._all_keys()
             self.to_judge = self.tickets
@@ -233,6 +260,49 @@ class TicketPartition:
         if key is None:
             self._judging = None
         return key
+
+    def _announce(self, changes: Changes, gate: alerts.Gate) -> int:
+        """Of what was made ready all that is due: their alerts alone, the tickets are written by and by."""
+        first = self._ready.first()
+        if first is not None and gate.now > first + gate.grace + alerts.LATE:
+            self._unready()  # input stalled meanwhile: the alerts are to say how late they are
+        decided_at = format_instant(gate.now)
+        counts: Counter[tuple[str, str, str]] = Counter()
+        told = 0
+        while told < _ALERTS_A_RING and (at := self._ready.first()) is not None and at <= gate.up_to:
+            key, ready = self._ready.pop()
+            if ready.work is None:
+                self._alarms.set(key, at)
+                continue
+            late = []
+            for due, alert in ready.announced:
+                alert.decided_at = decided_at
+                if alert.kind == "raised" and not alert.late:
+                    late.append(max(0, gate.now - due.at - gate.grace) / SECOND)
+                changes.alerts.append(Out(self.rules.alerts, key, _encode_json(alert)))
+                counts[alert.target, alert.level, alert.kind] += 1
+            self._unwritten[key] = (ready.work, late)
+            told += 1
+        for labels, n in counts.items():
+            self._meters.alerts.labels(*labels).inc(n)
+        return told
+
+    def _write(self, changes: Changes, key: bytes) -> None:
+        """Write a ticket whose alerts are out."""
+        work, late = self._unwritten.pop(key)
+        for seconds in late:
+            self._meters.lateness.observe(seconds)
+        self._finish(changes, key, work)
+
+    def _newest(self, changes: Changes, key: bytes) -> bytes | None:
+        """A ticket's value as it is by now."""
+        if key in self._unwritten:
+            self._write(changes, key)
+        return changes.tickets[key] if key in changes.tickets else self._store.get(key)
+
+    def _unready(self) -> None:
+        for key, at in self._ready.drop_all():
+            self._alarms.set(key, at)
 
     def _load(self) -> None:
         stale = self._store.derived_stale
@@ -277,69 +347,43 @@ class TicketPartition:
         for (measure, met, sign), n in self._verdicts.items():
             meter = self._meters.verdicts if sign > 0 else self._meters.retracted
             meter.labels(MEASURES[measure], "met" if met else "breached").inc(n)
-        for (topic, outcome), n in self._outcomes.items():
-            self._meters.events.labels(self._readers[topic][0], outcome.value).inc(n)
-        for topic, n in self._unknown_fields.items():
-            self._meters.unknown_fields.labels(self._readers[topic][0]).inc(n)
-        for counts in (self._verdicts, self._outcomes, self._unknown_fields):
-            counts.clear()
+        self._verdicts.clear()
+        self._intake.meter()
 
     def _put_cells(self, changes: Changes) -> None:
         for step, slot, key, cell in self.windows.take_touched():
             changes.derived[_CELL + _encode((step, slot, key))] = _encode(cell.row()) if cell is not None else None
 
-    def _read(
-        self, changes: Changes, record: Record, latest: datetime | None
-    ) -> TicketEvent | AgentStatusChanged | None:
-        """The event of a record; a dead letter and None where it is none that can be taken."""
-        try:
-            event = self._readers[record.topic][1].read(record.value)
-        except BadEvent as bad:
-            self._dead_letter(changes, record, "unreadable", bad.reason, bad.field)
-            return None
-        if record.key is None or record.key != event.key.encode():
-            self._dead_letter(changes, record, "key", _key_reason(record.key, event), "key")
-            return None
-        if latest is not None and event.occurred_at > latest:
-            reason = f"more than {format_duration(self.rules.max_ahead)} ahead of the clock"
-            self._dead_letter(changes, record, "ahead", reason, "occurred_at")
-            return None
-        if event.has_unknown_fields:
-            self._unknown_fields[record.topic] += 1
-        return event
-
-    def _event(self, changes: Changes, work: _Work | None, record: Record, event: TicketEvent) -> _Work | None:
+    def _event(self, changes: Changes, work: Work | None, record: Record, event: TicketEvent) -> Work | None:
         """Apply it to the ticket at work, or to the stored one; what is at work after it."""
         key = event.key.encode()
         try:
             if work is None:
-                value = self._store.get(key)
+                value = self._newest(changes, key)
                 if value is None and key in self._forgotten:
-                    self._dead_letter(changes, record, "forgotten", "its ticket was done and is past the retention", "")
+                    self._intake.refuse(changes, record, "forgotten", "its ticket was done and is past the retention")
                     return None
                 work = self._take(value)
             fact = event.fact()
             outcome = work.ticket.apply(fact, self.rules.policies)
         except Exception as error:  # one ticket's fault must not stop the others: a dead letter keeps it
             log.exception("ticket %s: event %s could not be applied", event.ticket_id, event.event_id)
-            self._dead_letter(changes, record, "error", f"{type(error).__name__}: {error}", "")
-            return self._again(key, work.facts) if work is not None else None
-        self._outcomes[record.topic, outcome] += 1
-        if outcome in ticket.REJECTED:
-            self._dead_letter(changes, record, _CAUSES[outcome], _REASONS[outcome], "occurred_at")
-        elif outcome is not Outcome.REPEATED:
+            self._intake.refuse(changes, record, "error", f"{type(error).__name__}: {error}")
+            return self._again(changes, key, work.facts) if work is not None else None
+        self._intake.applied(changes, record, outcome)
+        if outcome not in ticket.REJECTED and outcome is not Outcome.REPEATED:
             work.facts.append(fact)
         return work
 
-    def _again(self, key: bytes, facts: list[Fact]) -> _Work:
-        """The stored ticket with these facts: without what a failed one left in it."""
-        work = self._take(self._store.get(key))
+    def _again(self, changes: Changes, key: bytes, facts: list[Fact]) -> Work:
+        """The ticket as it was, with these facts: without what a failed one left in it."""
+        work = self._take(self._newest(changes, key))
         for fact in facts:
             work.ticket.apply(fact, self.rules.policies)
         work.facts = facts
         return work
 
-    def _take(self, value: bytes | None) -> _Work:
+    def _take(self, value: bytes | None) -> Work:
         """The ticket of a stored value, or a new one, judged by the policies in force."""
         policies = self.rules.policies
         kept = ticket.decode(value) if value is not None else Ticket(policies.fingerprint)
@@ -352,21 +396,22 @@ class TicketPartition:
             self._meters.refolds.inc()
         return work
 
-    def _before(self, kept: Ticket) -> _Work:
+    def _before(self, kept: Ticket) -> Work:
         state = kept.state
         if state is None:
-            return _Work(kept, None, [], None)
+            return Work(kept, None, [], None)
         counted = windows.contributions(state, kept.settled_at, self._horizon())
-        return _Work(kept, windows.labels(state), counted, standing(state, kept.settled_at))
+        return Work(kept, windows.labels(state), counted, standing(state, kept.settled_at))
 
     def _horizon(self) -> int:
         return self._now - self.windows.reach
 
-    def _finish(self, changes: Changes, key: bytes, work: _Work) -> None:
+    def _finish(self, changes: Changes, key: bytes, work: Work) -> None:
         """Write a changed ticket, and count the difference it makes."""
         kept = work.ticket
         changes.tickets[key] = ticket.encode(kept)
         self.to_judge -= work.anew
+        self._ready.drop(key)
         after = self._before(kept)
         if (work.labels, work.counted) != (after.labels, after.counted):
             self._recount(work, after)
@@ -382,11 +427,11 @@ class TicketPartition:
                 changes.cold.add(key)
         self._alarms.set(key, self._next_alarm(kept))
 
-    def _stand(self, work: _Work, n: int) -> None:
+    def _stand(self, work: Work, n: int) -> None:
         if work.standing is not None and work.labels is not None:
             self.queue.add(work.labels, work.standing, n)
 
-    def _recount(self, before: _Work, after: _Work) -> None:
+    def _recount(self, before: Work, after: Work) -> None:
         if before.labels != after.labels:
             self._count(before.labels, before.counted, -1)
             self._count(after.labels, after.counted, 1)
@@ -422,9 +467,7 @@ class TicketPartition:
         return max(done_at or 0, kept.received_at) + self.rules.retention
 
     def _ring(self, changes: Changes, key: bytes, gate: alerts.Gate, *, is_due: bool) -> None:
-        if not is_due and key in changes.tickets:  # rung by this very call, which nobody has put in the store yet
-            return
-        value = self._store.get(key)
+        value = self._newest(changes, key)
         if value is None:  # forgotten meanwhile
             return
         work = self._take(value)
@@ -443,10 +486,11 @@ class TicketPartition:
         if forgetting:
             self._forget(changes, key, work)
 
-    def _forget(self, changes: Changes, key: bytes, work: _Work) -> None:
+    def _forget(self, changes: Changes, key: bytes, work: Work) -> None:
         self._stand(work, -1)
         changes.tickets[key] = None
         self.to_judge -= work.anew
+        self._ready.drop(key)
         changes.derived[_FORGOTTEN + key] = b"%d" % self._now
         self._forgotten[key] = self._now
         self._alarms.set(key, None)
@@ -465,19 +509,3 @@ class TicketPartition:
         key, value = row
         changes.tickets[key] = value
         return Outcome.APPLIED
-
-    def _dead_letter(self, changes: Changes, record: Record, cause: Cause, reason: str, at_field: str) -> None:
-        changes.records.append(dead_letter(self.rules.dead_letters, record, cause, reason, at_field, self._now))
-        self._meters.dead_letters.labels(cause).inc()
-
-
-def _key_reason(key: bytes | None, event: TicketEvent | AgentStatusChanged) -> str:
-    name = "agent_id" if isinstance(event, AgentStatusChanged) else "ticket_id"
-    return f"no key (it must be the {name})" if key is None else f"key {key[:64]!r} is not the {name} {event.key!r}"
-
-
-_CAUSES: dict[Outcome, Cause] = {Outcome.TOO_OLD: "too_old", Outcome.ORPHANED_TOO_MANY: "orphaned_too_many"}
-_REASONS = {
-    Outcome.TOO_OLD: "older than what is kept in full of its ticket",
-    Outcome.ORPHANED_TOO_MANY: f"its ticket was never created, and {ticket.AT_MOST} events of it wait already",
-}

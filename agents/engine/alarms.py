@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from aiokafka.errors import KafkaError
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from agents.engine.interface import EngineConfig, Observer
     from agents.engine.lane import Lane
 
-POLL = 0.05  # seconds between looks at the alarms
+POLL = 0.05  # seconds between looks at the alarms at the most
+AT_ONCE = 0.001  # seconds between two parts of work ahead
 ASK = 1.0  # seconds between questions about the input's end while nothing is due
 SHARE = 0.1  # seconds that a lane rings before the others have their turn and the end of the input is asked for anew
 SLOW = 2.0  # seconds after which an unanswered question counts as an error
@@ -62,6 +64,8 @@ class Alarms:
         self._blind = False
         self._skewed = False
         self._held = False
+        self._waiting = False  # something is due, and its input is not read far enough
+        self._read_on = asyncio.Event()
         self.agreed = asyncio.Event()  # the clocks have agreed once: there is a time to go by
 
     def forget(self, partition: int) -> None:
@@ -73,11 +77,33 @@ class Alarms:
         read_up_to = self._read_up_to(lane)
         return self._engine.opened_at if read_up_to is None else read_up_to
 
+    def read_on(self) -> None:
+        """Input was applied."""
+        if self._waiting:
+            self._read_on.set()
+
+    async def _pause(self) -> None:
+        """Until it is time to look again: at the next alarm and grace, or when input was read that one waits for."""
+        now, grace = self._engine.clock(), self._engine.config.grace
+        lanes = self._engine.open_lanes.values()
+        seconds = POLL
+        for lane in lanes:
+            wake = lane.owner.wake_at()
+            if wake is None or wake + grace <= now:
+                continue
+            seconds = min(seconds, (wake + grace - now) / SECOND)
+            if wake <= now and lane.owner.prepare(now):
+                seconds = AT_ONCE
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(seconds, AT_ONCE)):
+                await self._read_on.wait()
+        self._read_on.clear()
+
     async def ring(self) -> None:
         """Looks after the alarms for ever."""
         asked = 0.0
         while True:
-            await asyncio.sleep(POLL)
+            await self._pause()
             self._look()  # before anything is asked: else nobody hears of a time without any worker
             lanes = self._engine.open_lanes
             now = self._engine.clock()
@@ -89,6 +115,7 @@ class Alarms:
             if not self._holds():
                 for lane in due:
                     await self._ring(lane)
+            self._waiting = any(self._due(lane, now) for lane in due)
 
     def _due(self, lane: Lane, instant: int) -> bool:
         wake = lane.owner.wake_at()

@@ -44,7 +44,7 @@ TOLD = 10.0  # seconds that what is told at the end has to leave
 REFRESH = 60.0  # seconds between notes that a local store is up to date
 DRAIN = 20.0  # seconds in which everything sent must be acknowledged at a hand-over
 
-SAID = 1000  # alerts of a partition whose writer may have died before their tickets' state: two rings at the most
+SAID = 4000  # alerts of a partition whose writer may have died before their tickets' state
 STALLED = 120.0  # seconds without a turn of the event loop after which the process ends
 
 log = logging.getLogger("slawatch.engine")
@@ -300,6 +300,7 @@ class Engine:
             return
         try:
             await lane.chunk(message.value)
+            self._alarms.read_on()
             await asyncio.sleep(0)  # a full queue would let nothing else have its turn
         except Exception as error:
             log.exception("partition %d", message.partition)

@@ -97,6 +97,13 @@ class Partition(Protocol):
     def wake_at(self) -> int | None:
         """The earliest instant at which `ring` has something to do."""
 
+    def prepare(self, now: int) -> bool:
+        """Does a bounded part of the work ahead for what `ring` will have to do after the grace; whether more is left.
+        Nothing of it is seen before."""
+
+    def rest(self, now: int) -> Changes:
+        """What `ring` left for later calls of what it announced: the partition is given up."""
+
     def ring(self, read_up_to: int, now: int) -> Changes:
         """Everything appended before `read_up_to` was applied. Called while `wake_at() + grace <= read_up_to`,
         again and again until that no longer holds: a call may do a bounded part of the work."""

@@ -118,6 +118,9 @@ class Lane:
 
     async def drained(self) -> None:
         """Waits until everything sent is acknowledged."""
+        rest = self.owner.rest(self._around.clock())
+        if rest:
+            self._submit(_Work(rest, {}))
         await self._idle.wait()
 
     async def chunk(self, portion: Portion) -> None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from agents.engine.interface import Record
     from agents.engine.transport import Host
 
-FETCH_MIN_BYTES = 64 * 1024  # a fetch waits for this much or for FETCH_MAX_WAIT: small chunks cost CPU
-FETCH_MAX_WAIT = 0.150
+FETCH_MIN_BYTES = 16 * 1024  # a fetch waits for this much or for FETCH_MAX_WAIT: small chunks cost CPU
+FETCH_MAX_WAIT = 0.050
 HANDED_OUT = 40_000  # records at a time: a whole fetch would keep the heartbeats waiting for seconds
 
 _RENEWING = (HeartbeatRequest, SyncGroupRequest)

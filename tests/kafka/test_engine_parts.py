@@ -112,6 +112,12 @@ class Owner:
     def wake_at(self) -> int | None:
         return None
 
+    def prepare(self, now: int) -> bool:
+        return False
+
+    def rest(self, now: int) -> Changes:
+        return Changes()
+
     def ring(self, read_up_to: int, now: int) -> Changes:
         return self.changes.pop(0)
 

@@ -112,6 +112,12 @@ class Counting:
     def wake_at(self) -> int | None:
         return self._heap[0][0] if self._heap else None
 
+    def prepare(self, now: int) -> bool:
+        return False
+
+    def rest(self, now: int) -> Changes:
+        return Changes()
+
     def ring(self, read_up_to: int, now: int) -> Changes:
         changes = Changes()
         while self._heap and self._heap[0][0] + self._grace <= read_up_to and len(changes.alerts) < 500:

@@ -59,6 +59,8 @@ class Bench:
     """Headers of the dead letters."""
     dead_records: list[Out] = field(default_factory=list)
     offset: int = 0
+    ahead: bool = True
+    """Whether alerts are made ready before they are due."""
 
     def __post_init__(self) -> None:
         inputs = {TOPIC_OF[tag_of(event_type)]: event_type for event_type in TYPES}
@@ -85,7 +87,7 @@ class Bench:
         for key, value in records:
             chunk.append(Input(topic, key.encode() if isinstance(key, str) else key, value, offset=self.offset))
             self.offset += 1
-        self._keep(self.partition.chunk(chunk, self.now))
+        self.keep(self.partition.chunk(chunk, self.now))
 
     def ring(self) -> list[dict[str, Any]]:
         """All that is due rings, input being read up to now; returns the alerts of it."""
@@ -93,9 +95,15 @@ class Bench:
         for _ in range(10_000):
             wake = self.partition.wake_at()
             if wake is None or wake + self.grace > self.now:
+                while self.ahead and self.partition.prepare(self.now):
+                    pass
                 return self.alerts[before:]
-            self._keep(self.partition.ring(self.now, self.now))
+            self.ring_once()
         raise AssertionError(f"it still wants to ring at {wake}, and does nothing")
+
+    def ring_once(self) -> None:
+        """One call of what may take several."""
+        self.keep(self.partition.ring(self.now, self.now))
 
     def go(self, duration: int) -> list[dict[str, Any]]:
         """Time passes without a look at the alarms; then they ring."""
@@ -152,7 +160,7 @@ class Bench:
         self.partition.tick(self.now)
         view = self.view()
         assert {name: view[name] for name in built} == built
-        self._keep(self.partition.ring(0, self.now))  # writes what time alone has moved
+        self.keep(self.partition.ring(0, self.now))  # writes what time alone has moved
         stored = {
             key: windows.cell_of(msgspec.msgpack.decode(value, type=windows.CellRow)) for key, value in self._cells()
         }
@@ -166,7 +174,8 @@ class Bench:
     def _cells(self) -> list[tuple[bytes, bytes]]:
         return [(key, value) for key, value in self.store.derived_items() if key.startswith(b"w")]
 
-    def _keep(self, changes: Changes) -> None:
+    def keep(self, changes: Changes) -> None:
+        """What the partition wants written is written."""
         self.store.put(changes.tickets)
         self.store.settle(changes.tickets, changes.derived, Mark(), changes.cold)
         assert changes.cold <= changes.tickets.keys()

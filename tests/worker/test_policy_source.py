@@ -319,7 +319,7 @@ async def test_tickets_that_are_judged_by_events_or_are_new_while_others_wait_ar
     bench.put(replies[0])
     assert bench.partition.to_judge == left() == 1_499
     assert bench.partition.wake_at() == 0
-    bench._keep(bench.partition.ring(bench.now, bench.now))
+    bench.ring_once()
     assert bench.partition.to_judge == left() < 1_100
     bench.put(*replies[1:], *[created(f"N-{number}", NINE) for number in range(100)], *replies[:5])
     assert bench.partition.to_judge == left() < 600
@@ -336,7 +336,7 @@ async def test_a_second_change_while_tickets_wait_judges_all_of_them_by_the_last
         await desk.source.reload()
         assert bench.partition.wake_at() == 0
         assert bench.partition.to_judge == 1_200
-        bench._keep(bench.partition.ring(bench.now, bench.now))
+        bench.ring_once()
         assert bench.partition.to_judge == 700
     bench.ring()
     assert bench.partition.to_judge == 0
