@@ -100,7 +100,7 @@ def _clock(second: int) -> str:
 def _calendar(name: str, node: Node) -> BusinessHours | None:
     found = node.entries(CALENDAR_KEYS, required=("timezone", "weekly"))
     problems_before = len(node.problems)
-    zone = found["timezone"].read(_zone) if "timezone" in found else None
+    zone = found["timezone"].read(read_zone) if "timezone" in found else None
     weekly = _weekly(found["weekly"]) if "weekly" in found else {}
     holidays = _holidays(found["holidays"], weekly) if "holidays" in found else _Holidays({}, None, ())
     special = dict(holidays.days)
@@ -116,7 +116,8 @@ def _calendar(name: str, node: Node) -> BusinessHours | None:
     return BusinessHours(calendar, weekly, special, holidays.countries, node.line)
 
 
-def _zone(text: str) -> str:
+def read_zone(text: str) -> str:
+    """The name of a zone; raises ValueError."""
     try:
         ZoneInfo(text)
     except (KeyError, ValueError, OSError):

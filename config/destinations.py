@@ -3,29 +3,47 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
-from config.errors import shown
-from config.secret import read_secret
-from streams.instants import DAY, HOUR, MINUTE, SECOND, parse_duration
+from config.calendars import read_zone
+from config.destination_values import (
+    DEFAULT_TIMEOUT,
+    address,
+    apprise_url,
+    bot_channel,
+    bot_token,
+    filled,
+    header,
+    https_or_http,
+    mailbox,
+    port,
+    rate,
+    signing_secret,
+    ticket_url,
+    timeout,
+    with_query,
+)
+from streams.instants import MINUTE, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from config.source import Node
 
-COMMON_KEYS = ("kind", "rate_limit", "timeout")
-NAME_PATTERN = r"[^\s:|]{1,60}"
-RATE_PATTERN = r"[1-9]\d{0,5}/[smhd]"
+    Parse = Callable[[str], str]
 
-_DEFAULT_TIMEOUT = 10 * SECOND
-_LONGEST_TIMEOUT = 2 * MINUTE
-_PERIODS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
-_PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+COMMON_KEYS = ("kind", "rate_limit", "timeout", "language", "timezone", "team_timezones", "ticket_url", "show")
+LANGUAGES = ("en", "zh")
+SHOWN = ("agent", "customer")
+"""What a card holds of people only where it is switched on."""
+SECURITY = ("starttls", "tls", "none")
+NAME_PATTERN = r"[^\s:|]{1,60}"
+
+_UTC = ZoneInfo("UTC")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_OURS = ("content-type", "content-length", "transfer-encoding", "host")
+_OURS = ("content-type", "content-length", "transfer-encoding", "host", "x-slawatch-signature")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +55,34 @@ class RateLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """How a card looks at a destination: its language, whose wall clock, where tickets are, what of people it shows."""
+
+    language: str = "en"
+    timezone: ZoneInfo = _UTC
+    team_timezones: Mapping[str, ZoneInfo] = field(default_factory=dict)
+    ticket_url: str | None = None  # holds {ticket_id}
+    show: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Destination:
-    """Where messages go. `timeout` is in microseconds."""
+    """Where messages go. `timeout` is in microseconds; `burst_limit` is a second limit that its service has."""
 
     name: str
     rate_limit: RateLimit | None
     timeout: int
+    look: Look = field(default_factory=Look, kw_only=True)
+    burst_limit: RateLimit | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Webhook(Destination):
-    """An HTTP endpoint that takes the alert record as JSON."""
+    """An HTTP endpoint that takes the alert record as JSON, signed where it has a secret."""
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
+    secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +90,202 @@ class Slack(Destination):
     """A Slack incoming webhook, which belongs to one channel."""
 
     url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SlackBot(Destination):
+    """A channel that a Slack bot posts to: its messages can be answered in a thread and changed."""
+
+    url: str
+    token: str = field(repr=False)
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Teams(Destination):
+    """A Power Automate workflow that posts Adaptive Cards to a channel or chat of Microsoft Teams."""
+
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DingTalk(Destination):
+    """A DingTalk group's own bot, signed where it has a secret."""
+
+    url: str = field(repr=False)
+    secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WeCom(Destination):
+    """A WeCom group's bot."""
+
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Feishu(Destination):
+    """A Feishu or Lark group's own bot, signed where it has a secret."""
+
+    url: str = field(repr=False)
+    secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Email(Destination):
+    """Mailboxes, by an SMTP server."""
+
+    host: str
+    port: int
+    security: str
+    sender: str
+    to: tuple[str, ...]
+    username: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Apprise(Destination):
+    """Any service that the library Apprise knows, by its address there."""
+
+    url: str = field(repr=False)
+
+
+class _Keys:
+    """The keys of one destination, read with the secrets of an environment; what is wrong is noted at its key."""
+
+    def __init__(self, node: Node, found: Mapping[str, Node], environ: Mapping[str, str]) -> None:
+        self.node = node
+        self.found = found
+        self.environ = environ
+
+    def secret(self, key: str, parse: Parse) -> str | None:
+        """A value in which `${NAME}` stands for a secret; None where it is missing or wrong."""
+        return self.found[key].read(filled(self.environ, parse)) if key in self.found else None
+
+    def needed(self, key: str, parse: Parse) -> str:
+        """The same of a required key, whose lack is a problem already."""
+        return self.secret(key, parse) or ""
+
+    def plain(self, key: str, parse: Parse) -> str:
+        """A value as it stands there."""
+        return (self.found[key].read(parse) if key in self.found else None) or ""
+
+
+class _Common(NamedTuple):
+    """What every destination has, in the order of `Destination`'s fields."""
+
+    name: str
+    rate_limit: RateLimit | None
+    timeout: int
+
+
+class Kind(NamedTuple):
+    """A kind of destination: its keys beside the common ones, its service's rate limits, and how to make one."""
+
+    keys: tuple[str, ...]
+    required: tuple[str, ...]
+    rate_limit: RateLimit | None
+    make: Callable[[_Common, _Keys], Destination]
+    burst_limit: RateLimit | None = None
+
+
+def _webhook(common: _Common, keys: _Keys) -> Destination:
+    url, secret = keys.needed("url", https_or_http), keys.secret("secret", signing_secret)
+    headers = {}
+    given = keys.found.get("headers")
+    if given is not None and not given.is_mapping():
+        given.bad("expected keys and values (name: value)")  # not quoted: it may be a secret
+        given = None
+    for name, node in (given.mapping() if given is not None else {}).items():
+        if not _HEADER.fullmatch(name):
+            node.bad("not a header's name (letters, digits and '-')")
+        elif name.lower() in _OURS:
+            node.bad("this header is set by the sender (leave it out)")
+        elif (value := node.read(filled(keys.environ, header))) is not None:
+            headers[name] = value
+    return Webhook(*common, url=url, headers=headers, secret=secret)
+
+
+def _slack(common: _Common, keys: _Keys) -> Destination:
+    return Slack(*common, url=keys.needed("url", https_or_http))
+
+
+def _slack_bot(common: _Common, keys: _Keys) -> Destination:
+    token, channel = keys.needed("token", bot_token), keys.plain("channel", bot_channel)
+    url = keys.secret("url", https_or_http) or "https://slack.com/api"
+    return SlackBot(*common, url=url.rstrip("/"), token=token, channel=channel)
+
+
+def _teams(common: _Common, keys: _Keys) -> Destination:
+    return Teams(*common, url=keys.needed("url", https_or_http))
+
+
+def _dingtalk(common: _Common, keys: _Keys) -> Destination:
+    url = keys.needed("url", with_query("access_token", "a DingTalk bot"))
+    return DingTalk(*common, url=url, secret=keys.secret("secret", signing_secret))
+
+
+def _wecom(common: _Common, keys: _Keys) -> Destination:
+    return WeCom(*common, url=keys.needed("url", with_query("key", "a WeCom bot")))
+
+
+def _feishu(common: _Common, keys: _Keys) -> Destination:
+    return Feishu(*common, url=keys.needed("url", https_or_http), secret=keys.secret("secret", signing_secret))
+
+
+def _email(common: _Common, keys: _Keys) -> Destination:
+    found = keys.found
+    security = (found["security"].choice(SECURITY, "security") if "security" in found else None) or "starttls"
+    number = keys.plain("port", port) or {"starttls": "587", "tls": "465", "none": "25"}[security]
+    username, password = keys.secret("username", str), keys.secret("password", str)
+    if "username" in found and "password" not in found:
+        found["username"].bad("without a password (add password: ${NAME}, or leave the username out)")
+    if "password" in found and "username" not in found:
+        found["password"].bad("without a username (add it)")
+    if "password" in found and security == "none":
+        found["password"].bad("would cross the network in the clear (write security: starttls or tls)")
+    nodes = found["to"].many(empty="nobody would get it (write an address)") if "to" in found else []
+    to = tuple(dict.fromkeys(read for node in nodes if (read := node.read(mailbox)) is not None))
+    return Email(
+        *common,
+        host=keys.plain("host", address),
+        port=int(number),
+        security=security,
+        sender=keys.plain("from", mailbox),
+        to=to,
+        username=username,
+        password=password,
+    )
+
+
+def _apprise(common: _Common, keys: _Keys) -> Destination:
+    return Apprise(*common, url=keys.needed("url", apprise_url))
+
+
+KINDS: Mapping[str, Kind] = {
+    "webhook": Kind(("url", "headers", "secret"), ("url",), None, _webhook),
+    # https://docs.slack.dev/apis/web-api/rate-limits: incoming webhooks and chat.postMessage in a channel, 1 a second,
+    # short bursts apart.
+    "slack": Kind(("url",), ("url",), RateLimit(1, SECOND), _slack),
+    "slack-bot": Kind(("token", "channel", "url"), ("token", "channel"), RateLimit(1, SECOND), _slack_bot),
+    # learn.microsoft.com, "Create an Incoming Webhook": throttled over four requests in a second.
+    "teams": Kind(("url",), ("url",), RateLimit(4, SECOND), _teams),
+    # open.dingtalk.com, "Custom robot access": 20 messages a minute; over that it is silenced for 10 minutes.
+    "dingtalk": Kind(("url", "secret"), ("url",), RateLimit(20, MINUTE), _dingtalk),
+    # developer.work.weixin.qq.com/document/path/91770: 20 messages a minute.
+    "wecom": Kind(("url",), ("url",), RateLimit(20, MINUTE), _wecom),
+    # open.feishu.cn, "Custom bot usage guide": 100 a minute and 5 a second.
+    "feishu": Kind(("url", "secret"), ("url",), RateLimit(100, MINUTE), _feishu, RateLimit(5, SECOND)),
+    # No service's limit: a mailbox or a phone is of no use to anybody beyond these.
+    "email": Kind(
+        ("host", "port", "security", "username", "password", "from", "to"),
+        ("host", "from", "to"),
+        RateLimit(60, MINUTE),
+        _email,
+    ),
+    "apprise": Kind(("url",), ("url",), RateLimit(20, MINUTE), _apprise),
+}
 
 
 def read_destination(name: str, node: Node, environ: Mapping[str, str]) -> Destination | None:
@@ -76,100 +304,31 @@ def read_destination(name: str, node: Node, environ: Mapping[str, str]) -> Desti
     if chosen is None:
         return None
     found = node.entries((*COMMON_KEYS, *chosen.keys), required=chosen.required)
-    rate_limit = found["rate_limit"].read(_rate) if "rate_limit" in found else chosen.rate_limit
-    timeout = found["timeout"].read(_timeout) if "timeout" in found else _DEFAULT_TIMEOUT
-    destination = chosen.make(_Common(name, rate_limit, timeout or _DEFAULT_TIMEOUT), found, environ)
-    return destination if len(node.problems) == problems_before else None
+    limit = found["rate_limit"].read(rate) if "rate_limit" in found else None
+    common = _Common(
+        name,
+        RateLimit(*limit) if limit is not None else chosen.rate_limit,
+        (found["timeout"].read(timeout) if "timeout" in found else None) or DEFAULT_TIMEOUT,
+    )
+    made = chosen.make(common, _Keys(node, found, environ))
+    look = _look(found)
+    if len(node.problems) > problems_before:
+        return None
+    return replace(made, look=look, burst_limit=None if limit is not None else chosen.burst_limit)
 
 
-class _Common(NamedTuple):
-    """What every destination has, in the order of `Destination`'s fields."""
-
-    name: str
-    rate_limit: RateLimit | None
-    timeout: int
-
-
-class Kind(NamedTuple):
-    """A kind of destination: its keys beside the common ones, the service's rate limit, and how to make one."""
-
-    keys: tuple[str, ...]
-    required: tuple[str, ...]
-    rate_limit: RateLimit | None
-    make: Callable[[_Common, Mapping[str, Node], Mapping[str, str]], Destination]
-
-
-def _webhook(common: _Common, found: Mapping[str, Node], environ: Mapping[str, str]) -> Destination:
-    url = _read_url(found, environ)
-    headers = {}
-    given = found.get("headers")
-    if given is not None and not given.is_mapping():
-        given.bad("expected keys and values (name: value)")  # not quoted: it may be a secret
-        given = None
-    for name, node in (given.mapping() if given is not None else {}).items():
-        if not _HEADER.fullmatch(name):
-            node.bad("not a header's name (letters, digits and '-')")
-        elif name.lower() in _OURS:
-            node.bad("this header is set by the sender (leave it out)")
-        elif (value := node.read(_filled(environ, _header))) is not None:
-            headers[name] = value
-    return Webhook(*common, url=url, headers=headers)
-
-
-def _slack(common: _Common, found: Mapping[str, Node], environ: Mapping[str, str]) -> Destination:
-    return Slack(*common, url=_read_url(found, environ))
-
-
-KINDS: Mapping[str, Kind] = {
-    "webhook": Kind(keys=("url", "headers"), required=("url",), rate_limit=None, make=_webhook),
-    # https://docs.slack.dev/apis/web-api/rate-limits: incoming webhooks, 1 a second, short bursts apart.
-    "slack": Kind(keys=("url",), required=("url",), rate_limit=RateLimit(1, SECOND), make=_slack),
-}
-
-
-def _read_url(found: Mapping[str, Node], environ: Mapping[str, str]) -> str:
-    url = found["url"].read(_filled(environ, _url)) if "url" in found else None
-    return url or ""
-
-
-def _filled(environ: Mapping[str, str], parse: Callable[[str], str]) -> Callable[[str], str]:
-    """`parse` after each `${NAME}` was replaced by the secret of that name; no message repeats a secret."""
-
-    def value(match: re.Match[str]) -> str:
-        secret = read_secret(environ, match[1])
-        if secret is None:
-            raise ValueError(f"the environment variable {match[1]} is not set (set it, or {match[1]}_FILE)")
-        return secret
-
-    return lambda text: parse(_PLACEHOLDER.sub(value, text))
-
-
-def _url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or re.search(r"[\s\x00-\x1f\x7f]", text):
-        raise ValueError("not an http or https URL (write https://host/path)")
-    return text
-
-
-def _header(text: str) -> str:
-    if not (text.isascii() and text.isprintable()):
-        raise ValueError("not usable in a header (printable ASCII characters only)")
-    return text
-
-
-def _rate(text: str) -> RateLimit:
-    if not re.fullmatch(RATE_PATTERN, text):
-        raise ValueError(f"not a rate: {shown(text)} (write 20/m; s, m, h and d are known)")
-    count, _, unit = text.partition("/")
-    return RateLimit(int(count), _PERIODS[unit])
-
-
-def _timeout(text: str) -> int:
-    timeout = parse_duration(text)
-    if not 0 < timeout <= _LONGEST_TIMEOUT:
-        raise ValueError(f"not a usable timeout: {shown(text)} (over 0s, at most 2m)")
-    return timeout
+def _look(found: Mapping[str, Node]) -> Look:
+    zone = found["timezone"].read(read_zone) if "timezone" in found else None
+    teams = {
+        team: ZoneInfo(named)
+        for team, node in (found["team_timezones"].mapping() if "team_timezones" in found else {}).items()
+        if (named := node.read(read_zone)) is not None
+    }
+    shows = [node.choice(SHOWN, "part of people") for node in found["show"].many()] if "show" in found else []
+    return Look(
+        language=(found["language"].choice(LANGUAGES, "language") if "language" in found else None) or "en",
+        timezone=ZoneInfo(zone) if zone else _UTC,
+        team_timezones=teams,
+        ticket_url=found["ticket_url"].read(ticket_url) if "ticket_url" in found else None,
+        show=frozenset(part for part in shows if part is not None),
+    )

@@ -10,7 +10,8 @@ import sys
 from typing import Any
 
 from config.calendars import DATE_PATTERN, HOURS_PATTERN, WEEKDAYS
-from config.destinations import KINDS, NAME_PATTERN, RATE_PATTERN
+from config.destination_values import RATE_PATTERN
+from config.destinations import KINDS, LANGUAGES, NAME_PATTERN, SECURITY, SHOWN
 from config.policies import AFTER_REOPEN, ANSWERED
 from config.routing import ALERT_KEYS, ALERT_VALUES, HOURS
 from streams.policies import MATCHED, MET_BY, STATUSES, TARGETS
@@ -146,12 +147,31 @@ def _promise(target: str) -> Schema:
 
 def _destination(kind: str) -> Schema:
     url = _text(r"(\$\{|https?://)\S*", "http or https; ${NAME} comes from the environment")
-    headers = {"type": "object", "additionalProperties": _WORD}
-    own: Schema = {"url": url, "headers": headers}
+    mailbox = _text(r"[^@\s]+@[^@\s]+")
+    own: Schema = {
+        "url": url if kind != "apprise" else _text(r"(\$\{|[a-z0-9]+://)\S*", "as Apprise writes it"),
+        "headers": {"type": "object", "additionalProperties": _WORD},
+        "secret": _WORD | {"description": "signs what is sent; ${NAME} comes from the environment"},
+        "token": _text(r"(\$\{|xoxb-)\S*", "of the Slack app's bot; ${NAME} comes from the environment"),
+        "channel": _text("[CDG][A-Z0-9]{2,20}", "the channel's id"),
+        "host": _WORD,
+        "port": {"type": ["integer", "string"], "pattern": r"^[1-9]\d{0,4}$", "minimum": 1, "maximum": 65535},
+        "security": {"enum": list(SECURITY)},
+        "username": _WORD,
+        "password": _WORD,
+        "from": mailbox,
+        "to": _one_or_many(mailbox, 1),
+    }
+    zone: Schema = {"type": "string", "minLength": 1, "description": "IANA name, such as Asia/Shanghai"}
     common: Schema = {
         "kind": {"const": kind},
         "rate_limit": _text(RATE_PATTERN, "at most so many messages: 20/m"),
         "timeout": _text(_DURATION, "at most 2m"),
+        "language": {"enum": list(LANGUAGES)},
+        "timezone": zone,
+        "team_timezones": {"type": "object", "additionalProperties": zone},
+        "ticket_url": _text(r"https?://.*\{ticket_id\}.*", "where a ticket is: https://desk.example.com/t/{ticket_id}"),
+        "show": _one_or_many({"enum": list(SHOWN)}, description="of people, what is left out otherwise"),
     }
     return _keys(common | {key: own[key] for key in KINDS[kind].keys}, required=("kind", *KINDS[kind].required))
 

@@ -6,8 +6,9 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agents.notifier.card import clean, sentence
 from agents.notifier.http import Outcome, Result
+from agents.notifier.sentence import sentence
+from agents.notifier.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

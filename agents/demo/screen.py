@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.demo.figures import AT_RISK
-from agents.notifier.card import ENGLISH
+from agents.notifier.words import ENGLISH
 from agents.simulator.profile import UTC_OFFSET
 from streams.instants import DAY, HOUR, MINUTE, SECOND
 

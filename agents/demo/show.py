@@ -12,7 +12,7 @@ from rich.live import Live
 
 from agents.demo.figures import AT_RISK
 from agents.demo.screen import draw, share, time_of_day, wait
-from agents.notifier.card import ENGLISH
+from agents.notifier.words import ENGLISH
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True)
@@ -44,3 +45,20 @@ class Pace:
         """A send starts now."""
         if self._limit is not None:
             self._sent.append(now)
+
+
+class Paces(Pace):
+    """Several paces at once: that of a service which limits both a second and a minute."""
+
+    def __init__(self, paces: Sequence[Pace]) -> None:
+        super().__init__(None)
+        self._paces = paces
+
+    def wait(self, now: float) -> float:
+        """Seconds until each of them lets the next send start."""
+        return max(pace.wait(now) for pace in self._paces)
+
+    def sent(self, now: float) -> None:
+        """A send starts now."""
+        for pace in self._paces:
+            pace.sent(now)

@@ -1,111 +1,272 @@
-"""The sentence a person reads: what is overdue, by how much, which ticket, within its first 80 characters."""
+"""A card: what a person is shown of an alert, in their language and by their clock, before any service's markup."""
 
 from __future__ import annotations
 
-import unicodedata
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
-from streams.instants import SECOND, format_duration
+from agents.notifier.sentence import FIELD_LENGTH, counted, level_name, number, seconds, sentence, span, target_name
+from agents.notifier.text import tame
+from agents.notifier.words import ENGLISH, LANGUAGES
+from config.destination_values import TICKET
+from streams.instants import parse_instant, to_datetime
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-ENGLISH = {
-    "warning": "WARNING",
-    "breach": "BREACH",
-    "escalation": "ESCALATION",
-    "operations": "OPERATIONS",
-    "corrected": "CORRECTED",
-    "recovered": "RECOVERED",
-    "first_response": "first response",
-    "next_response": "next response",
-    "resolution": "resolution",
-    "follow_up": "follow-up",
-    "acceptance": "acceptance",
-    "team_answer": "team answer",
-    "complaint_resolution": "complaint resolution",
-    "due": "due in {left}",
-    "due_now": "due now",
-    "overdue": "overdue {over}",
-    "overdue_now": "overdue",
-    "in_time": "was in time after all",
-    "answered": "answered after {elapsed}",
-    "ticket": "ticket {ticket}",
-    "limit": "limit {limit}",
-    "late": "found late",
-}
-"""Every word a card uses, by what it says: another language is another table with these keys."""
+    from agents.notifier.message import Message
 
-TICKET_LENGTH = 40
-FIELD_LENGTH = 24
-MESSAGE_LENGTH = 300
+VALUE_LENGTH = 80
+LINE_LENGTH = 160
+WORST = 5
+ROWS = 10
+"""Rows of a digest's counts that a card shows; it says how many more there are."""
+
+PRIVATE = {"agent": ("agent", "agent_id"), "customer": ("customer", "customer_id", "subject", "comment")}
+"""What of people a record may carry, by the switch that lets it onto a card."""
+
+_LONGEST_ID = 500  # characters, percent-encoded
+_UTC = ZoneInfo("UTC")
 
 
-def clean(text: object, length: int) -> str:
-    """One line of at most `length` characters in which nothing acts: no control, bidi or invisible characters.
+class Person(Protocol):
+    """Whoever is on call: a name, and ids by service (`slack`, `teams`, `dingtalk`, `wecom`, `feishu`, `email`)."""
 
-    Markup is each sender's affair, for what acts differs from one chat to the next.
+    @property
+    def name(self) -> str:
+        """What people call them."""
+
+    @property
+    def ids(self) -> Mapping[str, str]:
+        """By which each service knows them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A line of a card: `name` for programs, `label` and `value` for people."""
+
+    name: str
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where a card leads: the `url` is ours alone, text of tickets in it is percent-encoded."""
+
+    name: str
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a section, with an address where it has one."""
+
+    text: str
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a digest's card."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What is shown. Every text of it is one tame line; each service still has to take the sting from its own markup.
+
+    `tone` is `warning`, `breach`, `escalation`, `operations`, `good` or `digest`.
     """
-    kept = []
-    for char in str(text)[: 8 * length]:
-        category = unicodedata.category(char)
-        if char.isspace() or category in ("Cc", "Zl", "Zp"):
-            kept.append(" ")
-        elif category not in ("Cf", "Cs", "Co", "Cn"):
-            kept.append(char)
-    line = " ".join("".join(kept).split())
-    return line if len(line) <= length else line[: length - 1] + "…"
+
+    alert_id: str
+    tone: str
+    title: str
+    facts: tuple[Fact, ...]
+    links: tuple[Link, ...]
+    sections: tuple[Section, ...] = ()
+    mention: Person | None = None
+    words: Mapping[str, str] = field(default_factory=lambda: ENGLISH)
+
+    @property
+    def footer(self) -> str:
+        """By which the alert is found again."""
+        return self.words["alert"].format(id=self.alert_id)
+
+    @property
+    def repeated(self) -> str:
+        """What a card says that may be there already."""
+        return self.words["repeat"]
+
+    @property
+    def called(self) -> str | None:
+        """The name of the person it calls."""
+        return tame(self.mention.name, VALUE_LENGTH) if self.mention is not None else None
+
+    def line(self, fact: Fact) -> str:
+        """A fact as one line."""
+        return self.words["fact"].format(label=fact.label, value=fact.value)
 
 
-def sentence(alert: Mapping[str, Any], words: Mapping[str, str] = ENGLISH) -> str:
-    """What the alert record says, for example
-    `BREACH first response overdue 2m: ticket T-1 (urgent, billing, chat) limit 15m`.
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """How the cards of one destination look.
+
+    `zones` are those of teams whose clock is not `zone`; `acknowledge` makes the link by which an alert record is
+    acknowledged, if it can be; `show` names what of PRIVATE is shown.
     """
-    if alert.get("message"):
-        return f"{_level(alert, words)} {clean(alert['message'], MESSAGE_LENGTH)}"
-    target = clean(alert.get("target") or "", 2 * FIELD_LENGTH)
-    opening = " ".join(part for part in (_level(alert, words), words.get(target, target), _event(alert, words)) if part)
-    ticket = clean(alert.get("ticket_id") or "", TICKET_LENGTH)
-    about = [words["ticket"].format(ticket=ticket)] if ticket else []
-    who = [clean(alert[field], FIELD_LENGTH) for field in ("priority", "team", "channel") if alert.get(field)]
-    if who:
-        about.append(f"({', '.join(who)})")
-    if _seconds(alert, "limit_seconds") is not None:
-        about.append(words["limit"].format(limit=_duration(_seconds(alert, "limit_seconds") or 0)))
-    if alert.get("late"):
-        about.append(f"[{words['late']}]")
-    return f"{opening}: {' '.join(about)}" if about else opening
+
+    language: str = "en"
+    zone: ZoneInfo = _UTC
+    zones: Mapping[str, ZoneInfo] = field(default_factory=dict)
+    ticket_url: str | None = None
+    acknowledge: Callable[[Mapping[str, Any]], str | None] | None = None
+    show: frozenset[str] = frozenset()
+
+    @property
+    def words(self) -> Mapping[str, str]:
+        """The words of its language."""
+        return LANGUAGES[self.language]
 
 
-def _level(alert: Mapping[str, Any], words: Mapping[str, str]) -> str:
-    """The word in capitals that a lock screen shows first; an escalation names its step."""
-    kind, level = str(alert.get("kind")), str(alert.get("level"))
-    if kind in ("corrected", "recovered"):
-        return words[kind]
-    word = words.get(level) or clean(level, FIELD_LENGTH).upper()
-    return f"{word} {clean(alert['step'], 4)}" if level == "escalation" and alert.get("step") is not None else word
+def card_of(message: Message, presentation: Presentation) -> Card:
+    """The card that came with a message, else one of its record."""
+    return message.card or present(message.alert.record, presentation)
 
 
-def _event(alert: Mapping[str, Any], words: Mapping[str, str]) -> str:
-    limit, elapsed = _seconds(alert, "limit_seconds"), _seconds(alert, "elapsed_seconds")
-    if alert.get("kind") == "corrected":
-        return words["in_time"]
-    if limit is None or elapsed is None:
-        return words["overdue_now"] if alert.get("level") != "warning" else words["due_now"]
-    if alert.get("kind") == "recovered":
-        return words["answered"].format(elapsed=_duration(elapsed))
-    if alert.get("level") == "warning":
-        return words["due"].format(left=_duration(limit - elapsed)) if limit - elapsed >= 1 else words["due_now"]
-    return words["overdue"].format(over=_duration(elapsed - limit)) if elapsed - limit >= 1 else words["overdue_now"]
+def present(
+    record: Mapping[str, Any],
+    presentation: Presentation,
+    *,
+    mention: Person | None = None,
+    ack_url: str | None = None,
+) -> Card:
+    """The card of an alert record or a digest; `mention` is the one person it calls."""
+    words = presentation.words
+    if ack_url is None and presentation.acknowledge is not None:
+        ack_url = presentation.acknowledge(record)
+    digest = record.get("kind") == "digest"
+    facts = _digest_facts(record, presentation) if digest else _facts(record, presentation)
+    called = [Fact("on_call", words["on_call"], tame(mention.name, VALUE_LENGTH))] if mention is not None else []
+    return Card(
+        alert_id=tame(record.get("alert_id") or "", VALUE_LENGTH),
+        tone=_tone(record),
+        title=sentence(record, words),
+        facts=(*facts, *called),
+        links=tuple(_links(record, presentation, ack_url)),
+        sections=tuple(_sections(record, presentation)) if digest else (),
+        mention=mention,
+        words=words,
+    )
 
 
-def _seconds(alert: Mapping[str, Any], field: str) -> float | None:
-    value = alert.get(field)
-    return value if isinstance(value, int | float) else None
+def public(record: Mapping[str, Any], show: frozenset[str]) -> dict[str, Any]:
+    """The record without what of people is not switched on."""
+    hidden = {name for part, names in PRIVATE.items() if part not in show for name in names}
+    return {name: value for name, value in record.items() if name not in hidden}
 
 
-def _duration(seconds: float) -> str:
-    """Whole seconds under a minute, whole minutes under a day, then hours: `45s`, `2m`, `1h30m`, `50h`."""
-    whole = int(seconds)
-    unit = 1 if whole < 60 else 60 if whole < 86_400 else 3600
-    return format_duration(whole // unit * unit * SECOND)
+def ticket_link(template: str | None, ticket: object) -> str | None:
+    """The address of a ticket; none where its id would lead somewhere else, as `..` does."""
+    encoded = quote(str(ticket or ""), safe="", errors="replace")
+    if template is None or not encoded.strip(".") or len(encoded) > _LONGEST_ID:
+        return None
+    return template.replace(TICKET, encoded)
+
+
+def moment(text: object, zone: ZoneInfo, words: Mapping[str, str]) -> str | None:
+    """An RFC 3339 instant by the wall clock of a zone; None where it is none."""
+    try:
+        local = to_datetime(parse_instant(str(text))).astimezone(zone)
+    except (ValueError, OverflowError):
+        return None
+    return words["moment"].format(
+        day=words["days"].split()[local.weekday()], date=f"{local:%Y-%m-%d}", time=f"{local:%H:%M}", zone=zone.key
+    )
+
+
+def _tone(record: Mapping[str, Any]) -> str:
+    kind, level = record.get("kind"), str(record.get("level"))
+    if kind == "digest":
+        return "digest"
+    if kind in ("corrected", "recovered", "acknowledged"):
+        return "good"
+    return level if level in ("warning", "breach", "escalation", "operations") else "breach"
+
+
+def _facts(record: Mapping[str, Any], presentation: Presentation) -> Iterator[Fact]:
+    words, zone = presentation.words, presentation.zones.get(str(record.get("team")), presentation.zone)
+
+    def fact(name: str, value: object) -> Iterator[Fact]:
+        if value:
+            yield Fact(name, words[name], tame(value, VALUE_LENGTH))
+
+    limit = seconds(record, "limit_seconds")
+    if limit is not None:
+        promised = words["promised"].format(target=target_name(record, words), limit=span(limit, words))
+        yield Fact("promise", words["promise"], promised)
+    for name in ("policy", "priority", "team", "channel"):
+        yield from fact(name, record.get(name))
+    for name, of in (("since", "started_at"), ("deadline", "deadline")):
+        yield from _at(name, record.get(of), zone, words)
+    yield from fact("acknowledged_by", record.get("acknowledged_by"))
+    yield from _at("acknowledged_at", record.get("acknowledged_at"), zone, words)
+    for part, names in PRIVATE.items():
+        if part in presentation.show:
+            values = [tame(record[name], VALUE_LENGTH) for name in names if record.get(name)]
+            yield from fact(part, words["comma"].join(values))
+
+
+def _at(name: str, text: object, zone: ZoneInfo, words: Mapping[str, str]) -> Iterator[Fact]:
+    """Made of numbers and the zone's name, so that nothing in it has to be tamed."""
+    said = moment(text, zone, words) if text else None
+    if said:
+        yield Fact(name, words[name], said)
+
+
+def _links(record: Mapping[str, Any], presentation: Presentation, ack_url: str | None) -> Iterator[Link]:
+    words = presentation.words
+    ticket = ticket_link(presentation.ticket_url, record.get("ticket_id"))
+    if ticket is not None:
+        yield Link("ticket", words["open_ticket"], ticket)
+    if ack_url is not None:
+        yield Link("acknowledge", words["acknowledge"], ack_url)
+    if record.get("board_url"):
+        yield Link("board", words["open_board"], str(record["board_url"]))
+
+
+def _digest_facts(record: Mapping[str, Any], presentation: Presentation) -> Iterator[Fact]:
+    words, zone = presentation.words, presentation.zone
+    ends = [said for name in ("since", "until") if (said := moment(record.get(name), zone, words)) is not None]
+    if ends:
+        yield Fact("from_to", words["from_to"], " – ".join(ends))
+
+
+def _sections(record: Mapping[str, Any], presentation: Presentation) -> Iterator[Section]:
+    words = presentation.words
+    rows = sorted(counted(record.get("counts")), key=lambda row: -number(row, "count"))
+    lines = [Line(_row(row, words)) for row in rows[:ROWS]]
+    if len(rows) > ROWS:
+        left = sum(number(row, "count") for row in rows[ROWS:])
+        lines.append(Line(words["more"].format(count=f"{left:,}")))
+    if lines:
+        yield Section(words["by_team"], tuple(lines))
+    worst = record.get("worst")
+    shown = [each for each in worst if isinstance(each, dict)][:WORST] if isinstance(worst, list) else []
+    if shown:
+        told = (tame(sentence(each, words), LINE_LENGTH) for each in shown)
+        links = (ticket_link(presentation.ticket_url, each.get("ticket_id")) for each in shown)
+        yield Section(words["worst"], tuple(Line(text, url) for text, url in zip(told, links, strict=True)))
+
+
+def _row(row: Mapping[str, Any], words: Mapping[str, str]) -> str:
+    team = tame(row.get("team") or words["no_team"], FIELD_LENGTH)
+    priority = tame(row.get("priority") or words["no_priority"], FIELD_LENGTH)
+    level = level_name(row.get("level"), words)
+    told = words["counted"].format(level=level, count=f"{number(row, 'count'):,}")
+    return words["fact"].format(label=words["comma"].join((team, priority)), value=told)

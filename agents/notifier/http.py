@@ -7,9 +7,10 @@ import re
 import socket
 import ssl
 from base64 import b64encode
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
@@ -19,7 +20,7 @@ from agents.notifier.names import Names
 from streams.instants import SECOND, from_datetime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from agents.notifier.message import Message
@@ -28,6 +29,7 @@ LONGEST_RETRY_AFTER = 3600 * SECOND
 """A server that asks for more patience than this (microseconds) is asked again after it."""
 
 _READ_AT_MOST = 2048
+_JUDGED_AT_MOST = 1 << 16  # a service may repeat the whole message
 _SHOWN = 200  # characters of it
 _SEPARATORS = re.compile(r"[/?&=;:,\s]+")
 _SHORTEST_SECRET = 6
@@ -43,11 +45,15 @@ class Outcome(Enum):
 
 
 class Result(NamedTuple):
-    """An outcome, why (it holds no address and no secret), and the patience asked for, in microseconds."""
+    """An outcome, why (it holds no address and no secret), and the patience asked for, in microseconds.
+
+    `reference` is the service's own name of a message that was taken, where it tells one.
+    """
 
     outcome: Outcome
     error: str = ""
     retry_after: int | None = None
+    reference: str | None = None
 
 
 class Sender(Protocol):
@@ -55,6 +61,20 @@ class Sender(Protocol):
 
     async def send(self, message: Message, *, repeat: bool) -> Result:
         """Try once. `repeat`: it may have arrived before, and must say so."""
+
+
+@runtime_checkable
+class Editor(Sender, Protocol):
+    """A sender whose service can change a message that it has taken."""
+
+    async def update(self, reference: str, message: Message) -> Result:
+        """Let the message of this reference say what this one says. REFUSED where it is gone or may not be changed;
+        one of unknown result may be tried again, for it changes nothing twice.
+        """
+
+
+Judge = Callable[[str], Result]
+"""What the text of a 2xx answer means at a service that says there whether it took the message."""
 
 
 def open_session(lookup: Callable[..., Any] = socket.getaddrinfo) -> aiohttp.ClientSession:
@@ -74,32 +94,34 @@ def open_session(lookup: Callable[..., Any] = socket.getaddrinfo) -> aiohttp.Cli
 async def post(
     session: aiohttp.ClientSession,
     url: str,
-    body: Mapping[str, Any],
+    body: Mapping[str, Any] | bytes,
     *,
     timeout: int,  # noqa: ASYNC109 - microseconds for aiohttp, which knows how far a request got when it ran out
     clock: Callable[[], int],
     headers: Mapping[str, str] | None = None,
-    answer: str | None = None,
+    hidden: Sequence[str] = (),
+    judge: Judge | None = None,
 ) -> Result:
-    """POST the body as JSON. With `answer`, a 200 counts only if that is its body; otherwise every 2xx counts.
+    """POST the body as JSON, or as it is where it is bytes of it. Every 2xx counts as taken, unless `judge` says else.
 
-    `timeout` is for the whole of it, in microseconds.
+    `timeout` is for the whole of it, in microseconds; `hidden` are secrets beside those of address and headers.
     """
     limits = aiohttp.ClientTimeout(total=timeout / SECOND, connect=timeout / SECOND / 2)
     try:
         async with session.post(
             url,
-            data=msgspec.json.encode(body),
+            data=body if isinstance(body, bytes) else msgspec.json.encode(body),
             headers={**(headers or {}), "Content-Type": "application/json"},
             allow_redirects=False,
             timeout=limits,
         ) as response:
-            if response.status // 100 == 2 and answer is None:
+            if response.status // 100 == 2 and judge is None:
                 return Result(Outcome.SENT)
-            said = await _said(response)
-            if response.status == 200 and said == answer:
-                return Result(Outcome.SENT)
-            return _judged(response, without(secrets(url, headers or {}), said), clock)
+            said = await _said(response, _READ_AT_MOST if judge is None else _JUDGED_AT_MOST)
+            secret = sorted({*secrets(url, headers or {}), *hidden}, key=len, reverse=True)
+            if response.status // 100 == 2 and judge is not None:
+                return _told(judge(said), secret, response.headers.get("Retry-After"), clock)
+            return _judged(response, without(secret, said[:_READ_AT_MOST]), clock)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         return Result(Outcome.FAILED, _why(error))
     except aiohttp.InvalidURL:
@@ -108,19 +130,25 @@ async def post(
         return Result(Outcome.UNKNOWN, _why(error))
 
 
-async def _said(response: aiohttp.ClientResponse) -> str:
+async def _said(response: aiohttp.ClientResponse, at_most: int) -> str:
     """The beginning of the body; raises what reading raises while that decides whether the message was taken."""
     try:
         chunks = b""
         async for chunk in response.content.iter_any():
             chunks += chunk
-            if len(chunks) >= _READ_AT_MOST:
+            if len(chunks) >= at_most:
                 break
-        return chunks.decode("utf-8", "replace").strip()
+        return chunks[:at_most].decode("utf-8", "replace").strip()
     except (aiohttp.ClientError, OSError, TimeoutError):
-        if response.status == 200:
+        if response.status // 100 == 2:
             raise
         return ""
+
+
+def _told(result: Result, secret: Sequence[str], header: str | None, clock: Callable[[], int]) -> Result:
+    """What a service says with a 2xx, without secrets, and with the patience that it asks for."""
+    wait = retry_after(header, clock()) if result.retry_after is None else result.retry_after
+    return result._replace(error=_printable(without(secret, result.error)), retry_after=wait)
 
 
 def secrets(url: str, headers: Mapping[str, str]) -> list[str]:

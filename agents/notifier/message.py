@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -11,6 +11,8 @@ from streams.instants import parse_instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from agents.notifier.card import Card
 
 State = Literal["sending", "put_off", "sent", "failed", "ambiguous", "expired"]
 """What came of a message. No ends are `sending` and `ambiguous`, where it may have arrived or not, and `put_off`,
@@ -69,10 +71,16 @@ def _text(record: Mapping[str, Any], field: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An alert for one destination: what is sent at most once."""
+    """An alert for one destination: what is sent at most once.
+
+    `card` is what is shown of it, where somebody has made it already: one that calls a person, for example. `thread`
+    is the reference (Result.reference) of an earlier message there that this one belongs to.
+    """
 
     alert: Alert
     destination: str
+    card: Card | None = field(default=None, compare=False)
+    thread: str | None = field(default=None, compare=False)
 
     @property
     def key(self) -> str:

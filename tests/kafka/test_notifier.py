@@ -30,7 +30,7 @@ from agents.notifier.claims_redis import RedisClaims
 from agents.notifier.http import open_session
 from agents.notifier.message import Delivery
 from agents.notifier.notifier import Endpoint, Notifier
-from agents.notifier.webhook import WebhookSender
+from agents.notifier.senders.webhook import WebhookSender
 from agents.topics import Topics
 from agents.web import serving
 from config.routing import Route, Routing

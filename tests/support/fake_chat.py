@@ -116,6 +116,11 @@ class FakeChat:
     def to(self, path: str) -> list[Post]:
         return [post for post in self.posts if post.path == path]
 
+    def answer_to(self, post: Post) -> Answer:
+        """What this post is answered with."""
+        queue = self._once.get(post.path)
+        return queue.pop(0) if queue else self._answers.get(post.path, answers(200, "ok"))
+
     async def refuse(self) -> None:
         """Listen no more: connections are refused."""
         if self._server is not None:
@@ -139,8 +144,7 @@ class FakeChat:
             }
             raw = await reader.readexactly(int(headers.get("content-length", 0)))
             path = head[0].split(" ")[1]
-            self.posts.append(Post(time.time(), path, headers, raw))
-            queue = self._once.get(path)
-            answer = queue.pop(0) if queue else self._answers.get(path, answers(200, "ok"))
-            await answer(writer)
+            post = Post(time.time(), path, headers, raw)
+            self.posts.append(post)
+            await self.answer_to(post)(writer)
         writer.close()

@@ -1,31 +1,27 @@
-"""The sentence on the lock screen, and Slack's message made of it."""
+"""The sentence on the lock screen, and the card around it, before any service's markup."""
 
-import json
+import string
+from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
-from notices import alert_record, message
+from hypothesis import given
+from hypothesis import strategies as st
+from notices import START, alert_record, message
+from senders import ATTACKS, digest, presentation
 
-from agents.notifier.card import ENGLISH, clean, sentence
-from agents.notifier.slack import REPEATED, escape, slack_body
-from agents.notifier.webhook import webhook_body
+from agents.notifier.card import Presentation, moment, present, ticket_link
+from agents.notifier.senders.people import person_id
+from agents.notifier.senders.slack import escape
+from agents.notifier.senders.webhook import webhook_body
+from agents.notifier.sentence import sentence, span
+from agents.notifier.text import clean, fitting, full_width, tame
+from agents.notifier.words import CHINESE, ENGLISH, LANGUAGES
+from streams.instants import format_instant
 from streams.policies import TARGETS
 
-ATTACKS = [
-    "<!channel>",
-    "<!here> look",
-    "<@U012AB3CD>",
-    "<https://evil.example|click here>",
-    "@channel @here @all",
-    "*bold* _it_ ~no~ `code` ```block```",
-    ":rotating_light: :smile:",
-    "&lt;!channel&gt;",
-    "line\nbreak\r\n\ttab\x00\x07\x1b[31m",
-    "\u202egnp.exe\u202c \u2066hidden\u2069 \u200b\ufeff\u2028",
-    "x" * 10_000,
-    "\U000e0041\U000e0042 tags",
-    '"}, {"injected": true',
-]
+TEMPLATE = "https://desk.example.com/tickets/{ticket_id}?view=full"
 
 
 @pytest.mark.parametrize(
@@ -82,14 +78,55 @@ def test_the_first_80_characters_name_target_time_and_ticket(target: str) -> Non
     assert "ACME-204817" in said[:80]
 
 
-def test_another_language_is_another_table() -> None:
-    words = ENGLISH | {
-        "breach": "已超时",
-        "first_response": "首次响应",
-        "overdue": "超时 {over}",
-        "ticket": "工单 {ticket}",
-    }
-    assert sentence(alert_record(), words).startswith("已超时 首次响应 超时 2m: 工单 T-1 (urgent, billing, chat)")
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, "【超时】首次响应 已超时2分钟：工单 T-1 （urgent、billing、chat） 时限15分钟"),
+        ({"level": "warning", "elapsed_seconds": 450.0}, "【预警】首次响应 还剩7分钟：工单 T-1"),
+        ({"level": "escalation", "step": 2, "elapsed_seconds": 8100.0}, "【升级】第2级 首次响应 已超时2小时：工单 T-1"),
+        ({"kind": "recovered"}, "【已恢复】首次响应 已在17分钟后答复：工单 T-1"),
+        ({"kind": "corrected"}, "【更正】首次响应 实际未超时：工单 T-1"),
+        ({"kind": "acknowledged", "acknowledged_by": "小王"}, "【已确认】首次响应 由小王处理：工单 T-1"),
+    ],
+)
+def test_the_sentence_in_chinese(fields: dict[str, Any], expected: str) -> None:
+    assert sentence(alert_record(**fields), CHINESE).startswith(expected)
+
+
+def test_languages_have_the_same_words_with_the_same_places() -> None:
+    def places(text: str) -> set[str | None]:
+        return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+    for words in LANGUAGES.values():
+        assert words.keys() == ENGLISH.keys()
+        assert all(places(words[key]) == places(ENGLISH[key]) for key in ENGLISH)
+        assert len(words["days"].split()) == 7
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "chinese"),
+    [
+        (0, "0s", "0秒"),
+        (45.9, "45s", "45秒"),
+        (150, "2m", "2分钟"),
+        (5400, "1h30m", "1小时30分钟"),
+        (180_000, "50h", "50小时"),
+    ],
+)
+def test_a_span_is_as_exact_as_it_is_long(seconds: float, english: str, chinese: str) -> None:
+    assert span(seconds, ENGLISH) == english
+    assert span(seconds, CHINESE) == chinese
+
+
+def test_an_acknowledged_alert_says_by_whom() -> None:
+    said = sentence(alert_record(kind="acknowledged", acknowledged_by="On Call"))
+    assert said.startswith("ACKNOWLEDGED first response taken by On Call: ticket T-1")
+
+
+def test_a_digest_says_how_many_of_which_level() -> None:
+    assert sentence(digest()) == "DIGEST 1,234 alerts in 1m: BREACH 1,034, WARNING 200"
+    assert sentence(digest(counts=None)) == "DIGEST 1,234 alerts in 1m"
+    assert sentence(digest(), CHINESE) == "【汇总】1分钟内1,234条告警：【超时】1,034条、【预警】200条"
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -102,39 +139,101 @@ def test_a_field_stays_one_short_line_in_which_nothing_is_hidden(attack: str) ->
     assert len(said) < 250
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_no_field_acts_in_slack(attack: str) -> None:
-    fields = dict.fromkeys(("ticket_id", "priority", "team", "channel", "policy"), attack)
-    body = slack_body(message(**fields), repeat=True)
-    assert not {"<", ">"} & set(body["text"])
-    assert body["text"].count("&") == sum(body["text"].count(entity) for entity in ("&amp;", "&lt;", "&gt;"))
-    assert body["link_names"] is False
-    texts = [block["text"] for block in body["blocks"] if "text" in block]
-    texts += [each for block in body["blocks"] for each in block.get("fields", []) + block.get("elements", [])]
-    for text in texts:
-        assert text["type"] == "plain_text"
-        assert text["emoji"] is False
-        assert text["text"].isprintable()
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("http://evil.example/x", "http[:]//evil[.]example/x"),
+        ("see www.evil.example.", "see www[.]evil[.]example."),
+        ("a@b.example", "a@b[.]example"),
+        ("evil。com evil．com 完成。请看", "evil[.]com evil[.]com 完成。请看"),
+        ("v1.2 at 10:30, T-1.5 e.g. this", "v1.2 at 10:30, T-1.5 e.g. this"),
+    ],
+)
+def test_an_address_in_ticket_text_leads_nowhere(text: str, expected: str) -> None:
+    assert tame(text, 100) == expected
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_a_slack_message_keeps_slacks_limits(attack: str) -> None:
-    fields = dict.fromkeys(("ticket_id", "priority", "team", "channel", "policy", "alert_id"), attack)
-    body = slack_body(message(**fields), repeat=True)
-    assert len(body["blocks"]) <= 50
-    header, section, context = body["blocks"]
-    assert 1 <= len(header["text"]["text"]) <= 150
-    assert len(section["fields"]) <= 10
-    assert all(1 <= len(text["text"]) <= 2000 for text in section["fields"])
-    assert len(context["elements"]) <= 10
-    assert len(json.dumps(body)) < 10_000
+@given(st.text(), st.integers(2, 60))
+def test_text_of_tickets_is_one_short_line_and_taming_it_twice_changes_nothing(text: str, length: int) -> None:
+    line = tame(text, length)
+    assert len(line) <= length
+    assert line == clean(line, length)
+    assert tame(line, length) == line or len(clean(text, 2 * length)) > length
 
 
-def test_slack_shows_that_a_message_may_be_there_already() -> None:
-    once, twice = (slack_body(message(), repeat=repeat) for repeat in (False, True))
-    assert "repeat" not in json.dumps(once)
-    assert REPEATED in twice["text"]
-    assert REPEATED in [element["text"] for element in twice["blocks"][-1]["elements"]]
+@given(st.lists(st.text(alphabet="aé超🔥", max_size=40), min_size=1, max_size=12), st.integers(40, 400))
+def test_what_fits_is_whole_lines_within_the_bytes(lines: list[str], limit: int) -> None:
+    fits = fitting(lines, limit)
+    assert len(fits.encode()) <= limit
+    if fits != "\n".join(lines):
+        *kept, mark = fits.split("\n")
+        assert mark == "…"
+        assert kept == lines[: len(kept)] or (len(kept) == 1 and lines[0].startswith(kept[0]))
+
+
+def test_full_width_reads_as_before() -> None:
+    assert full_width("<@all> a_b", "<>@_") == "＜＠all＞ a＿b"
+
+
+@pytest.mark.parametrize(
+    ("ticket", "link"),
+    [
+        ("T-1", "https://desk.example.com/tickets/T-1?view=full"),
+        ("a/b?c#d é", "https://desk.example.com/tickets/a%2Fb%3Fc%23d%20%C3%A9?view=full"),
+        ("x](http://evil.example)", "https://desk.example.com/tickets/x%5D%28http%3A%2F%2Fevil.example%29?view=full"),
+        ("..", None),
+        (".", None),
+        ("", None),
+        (None, None),
+        ("x" * 10_000, None),
+    ],
+)
+def test_a_tickets_id_stays_within_its_place_of_the_address(ticket: str | None, link: str | None) -> None:
+    assert ticket_link(TEMPLATE, ticket) == link
+    assert ticket_link(None, ticket) is None
+
+
+def test_a_deadline_is_by_the_clock_of_the_team() -> None:
+    zones = {"paris": ZoneInfo("Europe/Paris")}
+    look = Presentation(zone=ZoneInfo("Asia/Shanghai"), zones=zones)
+    for team, said in (("paris", "Mon 2026-03-02 10:58 (Europe/Paris)"), ("x", "Mon 2026-03-02 17:58 (Asia/Shanghai)")):
+        facts = {fact.name: fact.value for fact in present(alert_record(team=team), look).facts}
+        assert facts["deadline"] == said
+    assert moment(format_instant(START), ZoneInfo("UTC"), CHINESE) == "2026-03-02 周一 10:00（UTC）"
+    assert moment("nonsense", ZoneInfo("UTC"), ENGLISH) is None
+
+
+def test_a_card_names_the_promise_and_its_facts_in_their_order() -> None:
+    card = present(alert_record(), presentation())
+    assert [fact.name for fact in card.facts] == [
+        "promise",
+        "policy",
+        "priority",
+        "team",
+        "channel",
+        "since",
+        "deadline",
+    ]
+    assert card.facts[0].value == "first response within 15m"
+    assert [link.name for link in card.links] == ["ticket", "acknowledge"]
+    assert present(alert_record(), Presentation()).links == ()
+    assert present(alert_record(), Presentation(), ack_url="https://a.example/1").links[0].name == "acknowledge"
+
+
+@dataclass(frozen=True)
+class Named:
+    name: str = "N"
+    ids: dict[str, str] = field(default_factory=dict)
+
+
+@pytest.mark.parametrize("service", ["slack", "teams", "dingtalk", "wecom", "feishu", "email"])
+@pytest.mark.parametrize(
+    "named", ["all", "@all", "ALL", "everyone", "!channel", "U1>", "a b", "x\ny", "", *ATTACKS[:6]]
+)
+def test_nobody_is_called_by_an_id_that_is_none(service: str, named: str) -> None:
+    card = present(alert_record(), Presentation(), mention=Named(ids={service: named}))
+    assert person_id(card, service) is None
+    assert [fact.value for fact in card.facts if fact.name == "on_call"] == ["N"]
 
 
 def test_the_webhooks_body_is_the_record_with_the_sentence() -> None:

@@ -16,8 +16,8 @@ from fake_chat import Answer, FakeChat, answers, breaks_off, drops, hangs, redir
 from notices import START, alert_record, message
 
 from agents.notifier.http import LONGEST_RETRY_AFTER, Outcome, Sender, open_session, retry_after
-from agents.notifier.slack import SlackSender
-from agents.notifier.webhook import WebhookSender
+from agents.notifier.senders.slack import SlackSender
+from agents.notifier.senders.webhook import WebhookSender
 from streams.instants import MINUTE, SECOND
 
 TIMEOUT = 300_000  # microseconds

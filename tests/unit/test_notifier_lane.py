@@ -14,7 +14,7 @@ from agents.notifier.claims import Claim, ClaimsUnavailable, Held, MemoryClaims
 from agents.notifier.http import Outcome, Result, open_session
 from agents.notifier.lane import UNRECORDED
 from agents.notifier.message import Delivery, Message
-from agents.notifier.webhook import WebhookSender
+from agents.notifier.senders.webhook import WebhookSender
 from streams.instants import HOUR, MINUTE, SECOND
 
 SENT, REFUSED = Result(Outcome.SENT), Result(Outcome.REFUSED, "HTTP 404")

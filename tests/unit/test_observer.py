@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agents.meters import Meters
-from agents.notifier.card import sentence
+from agents.notifier.sentence import sentence
 from agents.observer import WorkerObserver
 from streams.instants import MINUTE, SECOND, parse_instant
 

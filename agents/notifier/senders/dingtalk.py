@@ -1,0 +1,89 @@
+"""The bot of a DingTalk group: Markdown, signed where it has a secret.
+
+Facts from DingTalk's documentation (open.dingtalk.com: "Custom robot access", "Security settings of custom robots",
+the server API's "Global error codes"): errors answer 200 with `errcode`; a signed request carries `timestamp`, in
+milliseconds and at most an hour off, and `sign`, the Base64 of HMAC-SHA256 of "timestamp\\nsecret" by the secret; 20
+messages a minute, over that the bot is silenced for 10 minutes (130101, 410100); a Markdown text has at most 5,000
+characters and its title, which the conversation list and the notification show, 64 (34016); people are mentioned where
+`at` lists them, everybody where `isAtAll` is true.
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import b64encode
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
+
+from agents.notifier.card import Presentation, card_of
+from agents.notifier.http import post
+from agents.notifier.senders import markdown
+from agents.notifier.senders.answers import Codes, by_code
+from agents.notifier.senders.people import person_id
+from agents.notifier.text import cut, fitting
+from streams.instants import MINUTE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import aiohttp
+
+    from agents.notifier.card import Card
+    from agents.notifier.http import Result
+    from agents.notifier.message import Message
+
+TITLE_LENGTH = 64
+TEXT_BYTES = 5000  # so that characters of several bytes stay within 5,000 characters too
+
+CODES = Codes(
+    taken=0,
+    final=frozenset(
+        {
+            *(310000, 300001, 300002, 300003, 300004, 300005),  # keyword, sign or address refused; token unknown
+            *(400013, 400101, 400102, 400105, 400106, 400107),  # group gone, bot gone, stopped, unknown type
+            *(34014, 34016, 40035, 43004, 404),  # malformed, too long, no JSON, no such address
+            *(430101, 430102, 430103, 430104),  # content that it does not carry
+        }
+    ),
+    waits={130101: 10 * MINUTE, 410100: 10 * MINUTE},
+)
+"""Others (-1, busy) are failures for now."""
+
+
+def dingtalk_body(card: Card, *, repeat: bool) -> dict[str, Any]:
+    """The card as Markdown; `at` is the one person it calls, or nobody."""
+    called = person_id(card, "dingtalk")
+    below = markdown.lines(card, repeat=repeat, mention=None if called is None else f"@{called}")
+    text = fitting([f"#### {markdown.inert(card.title)}", *below], TEXT_BYTES, "\n\n")
+    at = {"atUserIds": [] if called is None else [called], "atMobiles": [], "isAtAll": False}
+    title = cut(markdown.inert(card.title), TITLE_LENGTH)
+    return {"msgtype": "markdown", "markdown": {"title": title, "text": text}, "at": at}
+
+
+def signed(url: str, secret: str | None, now: int) -> str:
+    """The address with the time in microseconds and its signature; as it is without a secret."""
+    if secret is None:
+        return url
+    timestamp = now // 1000
+    sign = b64encode(hmac.digest(secret.encode(), f"{timestamp}\n{secret}".encode(), "sha256")).decode()
+    return f"{url}&timestamp={timestamp}&sign={quote_plus(sign)}"
+
+
+@dataclass(frozen=True)
+class DingTalkSender:
+    """Posts to one group; `clock` gives microseconds since the epoch, `timeout` in microseconds."""
+
+    session: aiohttp.ClientSession
+    url: str
+    secret: str | None = field(repr=False)
+    timeout: int
+    clock: Callable[[], int]
+    presentation: Presentation = field(default_factory=Presentation)
+
+    async def send(self, message: Message, *, repeat: bool) -> Result:
+        """See the port."""
+        body = dingtalk_body(card_of(message, self.presentation), repeat=repeat)
+        url = signed(self.url, self.secret, self.clock())
+        judge = by_code("errcode", "errmsg", CODES)
+        return await post(self.session, url, body, timeout=self.timeout, clock=self.clock, judge=judge)

@@ -1,0 +1,104 @@
+"""Microsoft Teams by a Power Automate workflow ("Post to a channel when a webhook request is received").
+
+Facts from Microsoft's documentation (learn.microsoft.com: "Create an Incoming Webhook", "Format cards in Teams",
+"Adaptive Cards: text features", the connector reference "Microsoft Teams"): the body is a message with one attachment
+of type application/vnd.microsoft.card.adaptive; it may have about 28 KB; over four requests in a second are throttled
+with 429; a workflow answers 202 before it has posted. A TextBlock reads a part of Markdown and `{{DATE(...)}}`, a
+RichTextBlock's TextRun reads nothing; a person is mentioned by `<at>name</at>` in a TextBlock and an entity of the card
+with the same text. The connector that workflows replace answers 200 with "... returned HTTP error 429" in the text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from agents.notifier.card import Presentation, card_of
+from agents.notifier.http import Outcome, Result, post
+from agents.notifier.senders.people import person_id
+from agents.notifier.text import full_width
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import aiohttp
+
+    from agents.notifier.card import Card
+    from agents.notifier.message import Message
+
+    Element = Mapping[str, Any]
+
+BYTES = 28_000
+_COLORS = {"warning": "warning", "breach": "attention", "escalation": "attention", "good": "good"}
+_RUNS = "<>{}$"  # what templates and mentions are made of; a TextRun reads no Markdown
+_MARKDOWN = _RUNS + "*_[]()`~#|\\!&-+"
+_FAILED = re.compile(r"HTTP error (\d{3})")
+
+
+def teams_body(card: Card, *, repeat: bool) -> dict[str, Any]:
+    """The card as an Adaptive Card in the message that the workflow's trigger takes."""
+    called = person_id(card, "teams")
+    name = full_width(card.called or "", _MARKDOWN)
+    tag = f"<at>{name}</at>"
+    entities = [{"type": "mention", "text": tag, "mentioned": {"id": called, "name": name}}] if called else []
+    body = list(_elements(card, repeat=repeat))
+    if entities:
+        body.append({"type": "TextBlock", "text": tag, "wrap": True})
+    content = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "fallbackText": full_width(card.title, _MARKDOWN),
+        "msteams": {"width": "Full", "entities": entities},
+        "body": body,
+        "actions": [{"type": "Action.OpenUrl", "title": link.label, "url": link.url} for link in card.links],
+    }
+    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": content}
+    return {"type": "message", "summary": full_width(card.title, _RUNS), "attachments": [attachment]}
+
+
+def _elements(card: Card, *, repeat: bool) -> Iterator[Element]:
+    color = _COLORS.get(card.tone, "default")
+    yield _text({"text": card.title, "weight": "bolder", "size": "medium", "color": color})
+    for fact in card.facts:
+        yield _text({"text": f"{fact.label}  ", "isSubtle": True}, {"text": fact.value})
+    for section in card.sections:
+        yield _text({"text": section.title, "weight": "bolder"})
+        for line in section.lines:
+            action = {"selectAction": {"type": "Action.OpenUrl", "url": line.url}} if line.url else {}
+            yield _text({"text": line.text, **action})
+    small = [card.footer, card.repeated] if repeat else [card.footer]
+    for text in small:
+        yield _text({"text": text, "size": "small", "isSubtle": True})
+
+
+def _text(*runs: dict[str, Any]) -> Element:
+    inlines = [{"type": "TextRun", **run, "text": full_width(run["text"], _RUNS)} for run in runs]
+    return {"type": "RichTextBlock", "inlines": inlines}
+
+
+def judge(said: str) -> Result:
+    """A 2xx means taken, unless it tells of an error further on."""
+    failed = _FAILED.search(said)
+    if failed is None:
+        return Result(Outcome.SENT)
+    status = int(failed[1])
+    final = status // 100 == 4 and status not in (408, 429)
+    return Result(Outcome.REFUSED if final else Outcome.FAILED, f"HTTP 200 {said}")
+
+
+@dataclass(frozen=True)
+class TeamsSender:
+    """Posts to one workflow; 202 means that it will post. `timeout` in microseconds."""
+
+    session: aiohttp.ClientSession
+    url: str
+    timeout: int
+    clock: Callable[[], int]
+    presentation: Presentation = field(default_factory=Presentation)
+
+    async def send(self, message: Message, *, repeat: bool) -> Result:
+        """See the port."""
+        body = teams_body(card_of(message, self.presentation), repeat=repeat)
+        return await post(self.session, self.url, body, timeout=self.timeout, clock=self.clock, judge=judge)
