@@ -1,4 +1,5 @@
-"""The documents that follow from the code: schemas, the AsyncAPI file, the tables in docs/events.md, docs/metrics.md.
+"""The documents that follow from the code: schemas, the AsyncAPI file, tables in docs/events.md and docs/metrics.md,
+pictures of the cards.
 
 `python -m agents.documents` (`make docs`) writes them anew.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from agents.documents import asyncapi, pages, schemas
+from agents.documents import asyncapi, cards, pages, schemas
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +21,7 @@ def documents(docs: Path) -> dict[str, str]:
         f"schemas/{name}": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
         for name, schema in schemas.files().items()
     }
+    written |= {f"cards/{name}": text for name, text in cards.files().items()}
     parts = {"events.md": pages.events_parts(), "metrics.md": pages.metrics_parts()}
     for name, of_page in parts.items():
         written[name] = pages.filled((docs / name).read_text(encoding="utf-8"), of_page)

@@ -1,11 +1,14 @@
 """Routing files: which alert goes where, and that nothing wrong with them takes effect."""
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from expected_problems import corpus, differences
 
-from config.destinations import RateLimit, Slack, Webhook
+from agents.notifier.endpoints import endpoints
+from agents.notifier.http import open_session
+from config.destinations import KINDS, Email, Look, RateLimit, Slack, Webhook
 from config.errors import ConfigError
 from config.routing import Routing, load_routing
 from streams.instants import MINUTE, SECOND, parse_instant
@@ -65,6 +68,96 @@ routes: [{to: [hook, plain, chat]}]
         "plain": Webhook("plain", None, 10 * SECOND, url="http://127.0.0.1:8080", headers={}),
         "chat": Slack("chat", RateLimit(1, SECOND), 10 * SECOND, url="https://hooks.example/T/B/x"),
     }
+
+
+EVERY_KIND = """version: 1
+destinations:
+  hook: {kind: webhook, url: https://a.example/, secret: "${SECRET}"}
+  slack: {kind: slack, url: https://a.example/}
+  bot: {kind: slack-bot, token: "${TOKEN}", channel: C0123456789}
+  teams: {kind: teams, url: https://a.example/}
+  ding: {kind: dingtalk, url: "https://a.example/?access_token=1", secret: "${SECRET}"}
+  wecom: {kind: wecom, url: "https://a.example/?key=1"}
+  feishu: {kind: feishu, url: https://a.example/, secret: "${SECRET}"}
+  mail:
+    kind: email
+    host: smtp.example.com
+    username: monitor
+    password: "${SECRET}"
+    from: sla@example.com
+    to: [desk@example.com, desk@example.com, lead@example.com]
+  pushed: {kind: apprise, url: "json://a.example/${SECRET}"}
+routes: [{to: hook}]
+"""
+SECRETS = {"SECRET": "s3cret-0123456789", "TOKEN": "xoxb-s3cret"}
+
+
+def test_every_kind_has_its_services_limits_and_shows_no_secret(tmp_path: Path) -> None:
+    found = load(tmp_path, EVERY_KIND, SECRETS).destinations
+    limits = {name: (each.rate_limit, each.burst_limit) for name, each in found.items()}
+    assert limits == {
+        "hook": (None, None),
+        "slack": (RateLimit(1, SECOND), None),
+        "bot": (RateLimit(1, SECOND), None),
+        "teams": (RateLimit(4, SECOND), None),
+        "ding": (RateLimit(20, MINUTE), None),
+        "wecom": (RateLimit(20, MINUTE), None),
+        "feishu": (RateLimit(100, MINUTE), RateLimit(5, SECOND)),
+        "mail": (RateLimit(60, MINUTE), None),
+        "pushed": (RateLimit(20, MINUTE), None),
+    }
+    mail = found["mail"]
+    assert isinstance(mail, Email)
+    assert (mail.port, mail.security, mail.to) == (587, "starttls", ("desk@example.com", "lead@example.com"))
+    assert "s3cret" not in repr(found)
+
+
+def test_a_given_rate_is_the_only_one(tmp_path: Path) -> None:
+    text = EVERY_KIND.replace("feishu, url", "feishu, rate_limit: 30/m, url")
+    feishu = load(tmp_path, text, SECRETS).destinations["feishu"]
+    assert (feishu.rate_limit, feishu.burst_limit) == (RateLimit(30, MINUTE), None)
+
+
+async def test_every_kind_has_a_sender(tmp_path: Path) -> None:
+    async with open_session() as session:
+        made = endpoints(load(tmp_path, EVERY_KIND, SECRETS), session, lambda: MONDAY_NOON)
+    assert len({type(endpoint.sender) for endpoint in made}) == len(KINDS) == len(made)
+    assert "s3cret" not in "".join(repr(each.sender) for each in made if each.name in ("hook", "bot", "ding", "feishu"))
+    feishu = next(endpoint.pace for endpoint in made if endpoint.name == "feishu")
+    assert feishu is not None
+    for _ in range(5):
+        assert feishu.wait(0.0) == 0.0
+        feishu.sent(0.0)
+    assert feishu.wait(0.0) == 1.0
+    for second in range(1, 20):
+        for _ in range(5):
+            feishu.sent(float(second))
+    assert feishu.wait(25.0) == 35.0
+
+
+def test_a_destination_says_how_its_cards_look(tmp_path: Path) -> None:
+    text = """version: 1
+destinations:
+  a: {kind: slack, url: https://a.example/}
+  b:
+    kind: slack
+    url: https://a.example/
+    language: zh
+    timezone: Asia/Shanghai
+    team_timezones: {paris: Europe/Paris}
+    ticket_url: https://desk.example.com/t/{ticket_id}
+    show: agent
+routes: [{to: [a, b]}]
+"""
+    found = load(tmp_path, text).destinations
+    assert found["a"].look == Look()
+    assert found["b"].look == Look(
+        language="zh",
+        timezone=ZoneInfo("Asia/Shanghai"),
+        team_timezones={"paris": ZoneInfo("Europe/Paris")},
+        ticket_url="https://desk.example.com/t/{ticket_id}",
+        show=frozenset({"agent"}),
+    )
 
 
 def test_secrets_come_from_the_environment_or_a_file(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ their full-width form.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from agents.notifier.text import full_width
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
 
     from agents.notifier.card import Card
 
-_ACTIVE = "<>[]{}()*_`~#|\\!@&-+$"
+_ACTIVE = "<>[]{}*_`~#|\\@&"
+_ITEM = re.compile(r"^(?:[-+=]|\d{1,9}[.)])")
+"""What makes a list or a heading at the beginning of a line, and nothing elsewhere: a ticket's id keeps its hyphens."""
 
 
 def inert(text: str) -> str:
     """Text in which nothing of Markdown acts, nor `@name`, nor a tag."""
-    return full_width(text, _ACTIVE)
+    return _ITEM.sub(lambda match: full_width(match[0], "-+=.)"), full_width(text, _ACTIVE))
 
 
 def link(label: str, url: str) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.notifier.card import Presentation, card_of
 from agents.notifier.http import Outcome, Result, post
+from agents.notifier.senders.markdown import inert
 from agents.notifier.senders.people import person_id
 from agents.notifier.text import full_width
 
@@ -32,33 +33,31 @@ if TYPE_CHECKING:
 BYTES = 28_000
 _COLORS = {"warning": "warning", "breach": "attention", "escalation": "attention", "good": "good"}
 _RUNS = "<>{}$"  # what templates and mentions are made of; a TextRun reads no Markdown
-_MARKDOWN = _RUNS + "*_[]()`~#|\\!&-+"
 _FAILED = re.compile(r"HTTP error (\d{3})")
 
 
 def teams_body(card: Card, *, repeat: bool) -> dict[str, Any]:
     """The card as an Adaptive Card in the message that the workflow's trigger takes."""
     called = person_id(card, "teams")
-    name = full_width(card.called or "", _MARKDOWN)
+    name = inert(card.called or "")
     tag = f"<at>{name}</at>"
     entities = [{"type": "mention", "text": tag, "mentioned": {"id": called, "name": name}}] if called else []
-    body = list(_elements(card, repeat=repeat))
-    if entities:
-        body.append({"type": "TextBlock", "text": tag, "wrap": True})
+    calling = [{"type": "TextBlock", "text": tag, "wrap": True}] if entities else []
+    small = [_text({"text": text, "size": "small", "isSubtle": True}) for text in _footers(card, repeat=repeat)]
     content = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
-        "fallbackText": full_width(card.title, _MARKDOWN),
+        "fallbackText": inert(card.title),
         "msteams": {"width": "Full", "entities": entities},
-        "body": body,
+        "body": [*_elements(card), *calling, *small],
         "actions": [{"type": "Action.OpenUrl", "title": link.label, "url": link.url} for link in card.links],
     }
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": content}
     return {"type": "message", "summary": full_width(card.title, _RUNS), "attachments": [attachment]}
 
 
-def _elements(card: Card, *, repeat: bool) -> Iterator[Element]:
+def _elements(card: Card) -> Iterator[Element]:
     color = _COLORS.get(card.tone, "default")
     yield _text({"text": card.title, "weight": "bolder", "size": "medium", "color": color})
     for fact in card.facts:
@@ -68,9 +67,10 @@ def _elements(card: Card, *, repeat: bool) -> Iterator[Element]:
         for line in section.lines:
             action = {"selectAction": {"type": "Action.OpenUrl", "url": line.url}} if line.url else {}
             yield _text({"text": line.text, **action})
-    small = [card.footer, card.repeated] if repeat else [card.footer]
-    for text in small:
-        yield _text({"text": text, "size": "small", "isSubtle": True})
+
+
+def _footers(card: Card, *, repeat: bool) -> list[str]:
+    return [card.footer, card.repeated] if repeat else [card.footer]
 
 
 def _text(*runs: dict[str, Any]) -> Element:
