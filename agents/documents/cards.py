@@ -95,7 +95,7 @@ def _digest() -> dict[str, Any]:
 
 
 def _samples() -> dict[str, dict[str, Any]]:
-    taken = {"acknowledged_by": "duty@example.com", "acknowledged_at": "2026-03-02T10:01:00Z"}
+    taken = {"acknowledged_by": "duty-1", "acknowledged_at": "2026-03-02T10:01:00Z"}
     return {"breach": _alert(), "acknowledged": {**_alert(), "kind": "acknowledged", **taken}, "digest": _digest()}
 
 

@@ -88,4 +88,5 @@ def _wrapped(row: Row) -> Iterator[str]:
             yield line[:cut].rstrip()
             line = line[cut:]
             width, gap = sum(1.0 if unicodedata.east_asian_width(c) in "WF" else 0.56 for c in line), 0
-    yield line
+    if line:
+        yield line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
@@ -29,6 +30,7 @@ PRIVATE = {"agent": ("agent", "agent_id"), "customer": ("customer", "customer_id
 
 _LONGEST_ID = 500  # characters, percent-encoded
 _UTC = ZoneInfo("UTC")
+_WEB = re.compile(r"https?://[^\s<>\"]+\Z")
 
 
 class Person(Protocol):
@@ -236,8 +238,9 @@ def _links(record: Mapping[str, Any], presentation: Presentation, ack_url: str |
         yield Link("ticket", words["open_ticket"], ticket)
     if ack_url is not None:
         yield Link("acknowledge", words["acknowledge"], ack_url)
-    if record.get("board_url"):
-        yield Link("board", words["open_board"], str(record["board_url"]))
+    board = record.get("board_url")
+    if isinstance(board, str) and _WEB.match(board):
+        yield Link("board", words["open_board"], board)
 
 
 def _digest_facts(record: Mapping[str, Any], presentation: Presentation) -> Iterator[Fact]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 TICKET_LENGTH = 40
 FIELD_LENGTH = 24
 MESSAGE_LENGTH = 300
+_LONGEST = 1e10  # seconds
 
 
 def sentence(alert: Mapping[str, Any], words: Mapping[str, str] = ENGLISH) -> str:
@@ -56,15 +57,15 @@ def counted(rows: object) -> list[Mapping[str, Any]]:
 
 
 def number(row: Mapping[str, Any], field: str) -> int:
-    """A whole number of a record; 0 where there is none."""
+    """How many, as a record says; 0 where it says nothing of the kind."""
     value = row.get(field)
-    return value if isinstance(value, int) else 0
+    return value if isinstance(value, int) and 0 < value < _LONGEST else 0
 
 
 def seconds(alert: Mapping[str, Any], field: str) -> float | None:
-    """A number of seconds of a record."""
+    """A number of seconds of a record; None where there is none, or one that no clock reaches."""
     value = alert.get(field)
-    return value if isinstance(value, int | float) else None
+    return value if isinstance(value, int | float) and abs(value) < _LONGEST else None
 
 
 def span(length: float, words: Mapping[str, str]) -> str:
@@ -111,7 +112,8 @@ def _gathered(digest: Mapping[str, Any], words: Mapping[str, str]) -> str:
         by_level[str(row.get("level"))] = by_level.get(str(row.get("level")), 0) + number(row, "count")
     order = ("operations", "escalation", "breach", "warning")
     known = sorted(by_level, key=lambda level: order.index(level) if level in order else len(order))
-    total = sum(by_level.values()) or len(digest.get("alert_ids") or ())
+    ids = digest.get("alert_ids")
+    total = sum(by_level.values()) or (len(ids) if isinstance(ids, list) else 0)
     try:
         lasted = (parse_instant(str(digest.get("until"))) - parse_instant(str(digest.get("since")))) / SECOND
     except ValueError:

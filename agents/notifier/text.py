@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 _FULL_WIDTH = 0xFEE0
-_ADDRESS = re.compile(r"(?<=\w):(?=//)")
+_ADDRESS = re.compile(r"(?i)\b(mailto|tel|sms|sip|xmpp|data|javascript):(?=\S)|(?<=\w):(?=//)")
 _DOMAIN = re.compile(r"(?<=\w)(?:\.(?=[^\W\d_]{2})|[\u3002\uff0e\uff61](?=[A-Za-z]{2}))")
 
 
@@ -36,7 +36,7 @@ def tame(text: object, length: int) -> str:
 
     Chats link bare addresses of their own accord, also where no markup is read.
     """
-    return cut(_DOMAIN.sub("[.]", _ADDRESS.sub("[:]", clean(text, 2 * length))), length)
+    return cut(_DOMAIN.sub("[.]", _ADDRESS.sub(r"\1[:]", clean(text, 2 * length))), length)
 
 
 def full_width(text: str, chars: str) -> str:

@@ -62,7 +62,11 @@ ATTACKS = [
     "..",
     "\U000e0041\U000e0042 tags \ud7ff\uffff",
 ]
-FIELDS = ("ticket_id", "priority", "team", "channel", "policy", "target", "level", "acknowledged_by", "step", "subject")
+FIELDS = (
+    *("ticket_id", "priority", "team", "channel", "policy", "target", "level", "step", "alert_id", "started_at"),
+    *("acknowledged_by", "acknowledged_at", "agent", "agent_id", "customer", "customer_id", "subject", "comment"),
+)
+"""Every text of a record that a card may show."""
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,7 @@ def test_a_field_stays_one_short_line_in_which_nothing_is_hidden(attack: str) ->
         ("http://evil.example/x", "http[:]//evil[.]example/x"),
         ("see www.evil.example.", "see www[.]evil[.]example."),
         ("a@b.example", "a@b[.]example"),
+        ("mailto:x javascript:y tel:1 at 10:30 to: z", "mailto[:]x javascript[:]y tel[:]1 at 10:30 to: z"),
         ("evil。com evil．com 完成。请看", "evil[.]com evil[.]com 完成。请看"),
         ("v1.2 at 10:30, T-1.5 e.g. this", "v1.2 at 10:30, T-1.5 e.g. this"),
     ],
@@ -243,3 +244,28 @@ def test_the_webhooks_body_is_the_record_with_the_sentence() -> None:
 
 def test_escaping_is_slacks() -> None:
     assert escape("<!channel> & co") == "&lt;!channel&gt; &amp; co"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=True) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+RECORDS = st.fixed_dictionaries(
+    {"kind": st.sampled_from(["raised", "digest", "acknowledged", "recovered"]) | JSON},
+    optional=dict.fromkeys(
+        sorted({*alert_record(), *digest(), "message", "acknowledged_at", "subject"} - {"kind"}), JSON
+    )
+    | {
+        "counts": st.lists(st.dictionaries(st.sampled_from(["team", "priority", "level", "count"]), JSON)),
+        "worst": JSON,
+    },
+)
+
+
+@given(RECORDS, st.sampled_from(["en", "zh"]))
+def test_any_record_has_a_card_of_single_lines(record: dict[str, Any], language: str) -> None:
+    card = present(record, presentation(language, show=frozenset({"agent", "customer"})))
+    texts = [card.title, card.alert_id, *(fact.value for fact in card.facts)]
+    texts += [line.text for section in card.sections for line in section.lines]
+    assert all(text.isprintable() and len(text) < 500 for text in texts)

@@ -26,6 +26,7 @@ from senders import (
     digest,
     presentation,
 )
+from waiting import eventually
 
 from agents.notifier.card import present
 from agents.notifier.http import Editor, Outcome, Result
@@ -139,12 +140,15 @@ def acts_no_more(site: Site, attacked: Any, harmless: Any) -> None:
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
 async def test_ticket_text_is_data(site: Site, attack: str) -> None:
-    """In each field alone, and in all of them at once."""
+    """In the fields that a title is made of, each alone, and in all that a card shows at once."""
     look = presentation(show=frozenset({"agent", "customer"}))
-    harmless = await delivered(site, message(level="escalation", step=1, subject="x", acknowledged_by="x"), look)
-    for fields in (*((field,) for field in FIELDS), FIELDS):
-        one = message(**({"level": "escalation", "step": 1} | dict.fromkeys(fields, attack)))
-        acts_no_more(site, await delivered(site, one, look), harmless)
+    calm = {"level": "escalation", "step": 1, "subject": "x", "acknowledged_by": "x"}
+    harmless = await delivered(site, message(**calm), look)
+    for fields in (("ticket_id",), ("level",), ("team", "channel"), FIELDS):
+        acts_no_more(site, await delivered(site, message(**(calm | dict.fromkeys(fields, attack))), look), harmless)
+    ours = {"level": "operations", "ticket_id": "", "target": "input"}
+    harmless = await delivered(site, message(**ours, message="x"), look)
+    acts_no_more(site, await delivered(site, message(**ours, message=attack), look), harmless)
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
@@ -327,6 +331,34 @@ async def test_an_attempt_ends_in_time_and_can_be_cancelled(site: Site) -> None:
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(sending, 2)
+
+
+async def test_apprise_has_one_attempt_at_a_time_and_waits_for_none_that_hangs() -> None:
+    """Its call cannot be cut short: a server that answers a byte now and then keeps it for as long as it likes."""
+    let_go = asyncio.Event()
+
+    async def slowly(writer: asyncio.StreamWriter) -> None:
+        for byte in b"HTTP/1.1 200 OK\r\n" + b"X-Slow: 1\r\n" * 200:
+            if let_go.is_set():
+                break
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0.1)
+
+    async with Site(KINDS["apprise"]) as site:
+        sender = site.sender()
+        site.fake.stuck = slowly
+        assert (await sender.send(message(), repeat=False)).outcome is Outcome.UNKNOWN
+        meanwhile = await sender.send(message(2), repeat=False)
+        assert (meanwhile.outcome, len(site.fake.posts)) == (Outcome.FAILED, 1)
+        let_go.set()
+        site.fake.stuck = None
+
+        async def sent() -> bool:
+            return (await sender.send(message(2), repeat=False)).outcome is Outcome.SENT
+
+        await eventually(sent, 10, what="the attempt that hung has come back, and others are sent")
+        assert len(site.fake.taken) == 1
 
 
 def test_every_kind_of_the_file_is_tried() -> None:

@@ -36,11 +36,12 @@ if TYPE_CHECKING:
 SUBJECT_LENGTH = 200
 _GOODBYE = 1.0  # seconds
 _ID = re.compile(r"[^A-Za-z0-9_-]+")
+_REFERENCE = re.compile(r"<[A-Za-z0-9_.-]{1,250}@[A-Za-z0-9.-]{1,250}>")
 
 
 def message_id(message: Message, sender: str) -> str:
     """The same for the same message, so that a mailbox may tell a repeat."""
-    parts = (_ID.sub("", part) for part in (message.alert.alert_id, message.alert.kind, message.destination))
+    parts = (_ID.sub("", part)[:60] for part in (message.alert.alert_id, message.alert.kind, message.destination))
     return f"<{'.'.join(parts)}.slawatch@{sender.rpartition('@')[2]}>"
 
 
@@ -54,7 +55,7 @@ def mail(message: Message, card: Card, sender: str, to: Sequence[str], now: int,
     made["Message-ID"] = message_id(message, sender)
     made["Auto-Submitted"] = "auto-generated"
     made["X-Auto-Response-Suppress"] = "All"
-    if message.thread:
+    if message.thread and _REFERENCE.fullmatch(message.thread):
         made["In-Reply-To"] = made["References"] = message.thread
     made.set_content("\n".join(_plain(card, repeat=repeat)) + "\n")
     made.add_alternative("\n".join(_page(card, repeat=repeat)) + "\n", subtype="html")
