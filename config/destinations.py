@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from config.calendars import read_zone
+from config.destination_types import (
+    UTC,
+    Apprise,
+    Destination,
+    DingTalk,
+    Email,
+    Feishu,
+    Look,
+    RateLimit,
+    Slack,
+    SlackBot,
+    Teams,
+    Webhook,
+    WeCom,
+)
 from config.destination_values import (
     DEFAULT_TIMEOUT,
     address,
@@ -41,114 +56,8 @@ SHOWN = ("agent", "customer")
 SECURITY = ("starttls", "tls", "none")
 NAME_PATTERN = r"[^\s:|]{1,60}"
 
-_UTC = ZoneInfo("UTC")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS = ("content-type", "content-length", "transfer-encoding", "host", "x-slawatch-signature")
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimit:
-    """At most `count` messages in any `period` of microseconds."""
-
-    count: int
-    period: int
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How a card looks at a destination: its language, whose wall clock, where tickets are, what of people it shows."""
-
-    language: str = "en"
-    timezone: ZoneInfo = _UTC
-    team_timezones: Mapping[str, ZoneInfo] = field(default_factory=dict)
-    ticket_url: str | None = None  # holds {ticket_id}
-    show: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where messages go. `timeout` is in microseconds; `burst_limit` is a second limit that its service has."""
-
-    name: str
-    rate_limit: RateLimit | None
-    timeout: int
-    look: Look = field(default_factory=Look, kw_only=True)
-    burst_limit: RateLimit | None = field(default=None, kw_only=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Webhook(Destination):
-    """An HTTP endpoint that takes the alert record as JSON, signed where it has a secret."""
-
-    url: str = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
-    secret: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Slack(Destination):
-    """A Slack incoming webhook, which belongs to one channel."""
-
-    url: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class SlackBot(Destination):
-    """A channel that a Slack bot posts to: its messages can be answered in a thread and changed."""
-
-    url: str
-    token: str = field(repr=False)
-    channel: str
-
-
-@dataclass(frozen=True, slots=True)
-class Teams(Destination):
-    """A Power Automate workflow that posts Adaptive Cards to a channel or chat of Microsoft Teams."""
-
-    url: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class DingTalk(Destination):
-    """A DingTalk group's own bot, signed where it has a secret."""
-
-    url: str = field(repr=False)
-    secret: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class WeCom(Destination):
-    """A WeCom group's bot."""
-
-    url: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Feishu(Destination):
-    """A Feishu or Lark group's own bot, signed where it has a secret."""
-
-    url: str = field(repr=False)
-    secret: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Email(Destination):
-    """Mailboxes, by an SMTP server."""
-
-    host: str
-    port: int
-    security: str
-    sender: str
-    to: tuple[str, ...]
-    username: str | None = field(default=None, repr=False)
-    password: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Apprise(Destination):
-    """Any service that the library Apprise knows, by its address there."""
-
-    url: str = field(repr=False)
 
 
 class _Keys:
@@ -327,7 +236,7 @@ def _look(found: Mapping[str, Node]) -> Look:
     shows = [node.choice(SHOWN, "part of people") for node in found["show"].many()] if "show" in found else []
     return Look(
         language=(found["language"].choice(LANGUAGES, "language") if "language" in found else None) or "en",
-        timezone=ZoneInfo(zone) if zone else _UTC,
+        timezone=ZoneInfo(zone) if zone else UTC,
         team_timezones=teams,
         ticket_url=found["ticket_url"].read(ticket_url) if "ticket_url" in found else None,
         show=frozenset(part for part in shows if part is not None),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from config.calendars import read_calendars
-from config.destinations import Destination, read_destination
+from config.destinations import read_destination
 from config.errors import ConfigError
 from config.matching import Rule, never_reached, read_when
 from config.source import Node, read_file, read_version
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from config.destination_types import Destination
     from streams.calendar import Calendar
 
 FILE_KEYS = ("version", "calendars", "destinations", "routes")

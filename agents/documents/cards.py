@@ -14,7 +14,7 @@ from agents.notifier.card import Presentation, present
 from agents.notifier.message import Message, read_alert
 from agents.notifier.senders.dingtalk import dingtalk_body
 from agents.notifier.senders.feishu import feishu_body
-from agents.notifier.senders.mail import mail, recipients
+from agents.notifier.senders.mail_text import mail, recipients
 from agents.notifier.senders.others import title_and_text
 from agents.notifier.senders.slack import slack_body
 from agents.notifier.senders.teams import teams_body

@@ -15,7 +15,7 @@ from agents.notifier.senders.slack_bot import SlackBotSender
 from agents.notifier.senders.teams import TeamsSender
 from agents.notifier.senders.webhook import WebhookSender
 from agents.notifier.senders.wecom import WeComSender
-from config.destinations import (
+from config.destination_types import (
     Apprise,
     Destination,
     DingTalk,

@@ -8,7 +8,8 @@ from expected_problems import corpus, differences
 
 from agents.notifier.endpoints import endpoints
 from agents.notifier.http import open_session
-from config.destinations import KINDS, Email, Look, RateLimit, Slack, Webhook
+from config.destination_types import Email, Look, RateLimit, Slack, Webhook
+from config.destinations import KINDS
 from config.errors import ConfigError
 from config.routing import Routing, load_routing
 from streams.instants import MINUTE, SECOND, parse_instant

@@ -1,7 +1,11 @@
 """Mail: what is known after each step of handing it over, and how the way there is guarded."""
 
+import asyncio
+import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ from chat_services.smtp import PASSWORD, USER, FakeSmtp
 from notices import START, message
 
 from agents.notifier.http import Outcome
+from agents.notifier.names import Names
 from agents.notifier.senders.mail import MailSender
 from streams.instants import SECOND
 
@@ -101,6 +106,30 @@ async def test_a_server_without_starttls_gets_no_password(server: FakeSmtp) -> N
     assert result.outcome is Outcome.FAILED  # and tried again: somebody on the way may have taken the offer out
     assert "does not offer the security" in result.error
     assert "AUTH" not in server.seen
+
+
+async def test_a_server_without_an_address_is_a_failure_for_now(server: FakeSmtp) -> None:
+    result = await replace(sender(server), host="nowhere.invalid").send(message(), repeat=False)
+    assert result.outcome is Outcome.FAILED
+    assert result.error == "its name leads to no address"
+
+
+async def test_a_name_whose_servers_do_not_answer_holds_up_no_other(server: FakeSmtp) -> None:
+    answer = threading.Event()
+
+    def lookup(host: str, port: int, *_: object) -> list[tuple[object, ...]]:
+        if host.startswith("dead"):
+            answer.wait()
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    def to(host: str) -> MailSender:
+        return replace(sender(server), host=host, names=Names(lookup))
+
+    dead = [asyncio.create_task(to(f"dead-{n}.example").send(message(), repeat=False)) for n in range(40)]
+    await asyncio.sleep(0)
+    assert (await asyncio.wait_for(to("well.example").send(message(), repeat=False), 1)).outcome is Outcome.SENT
+    assert {result.outcome for result in await asyncio.gather(*dead)} == {Outcome.FAILED}
+    answer.set()
 
 
 def test_a_sender_does_not_show_its_password(server: FakeSmtp) -> None:

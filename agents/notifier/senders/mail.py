@@ -1,108 +1,36 @@
-"""E-mail by SMTP: a mail of plain text and HTML, and what is known after each step of handing it over.
+"""E-mail by SMTP: what is known after each step of handing a mail over.
 
 Facts: 4yz replies are failures for now, 5yz final (RFC 5321, 4.2.1); a mail whose end was sent and not answered may
-have been taken (RFC 5321, 4.5.3.2.6, RFC 1047); `Auto-Submitted: auto-generated` keeps automatic answers away (RFC
-3834); replies of one subject are held together by In-Reply-To and References (RFC 5322, 3.6.4). The library is
-aiosmtplib; its errors are named in its documentation (aiosmtplib.readthedocs.io).
+have been taken (RFC 5321, 4.5.3.2.6, RFC 1047). The library is aiosmtplib; its errors are named in its documentation
+(aiosmtplib.readthedocs.io).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import html
 import re
+import socket
 import ssl
 from dataclasses import dataclass, field
-from email.message import EmailMessage
-from email.policy import SMTP as SMTP_POLICY
-from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 import aiosmtplib
 
 from agents.notifier.card import Presentation, card_of
 from agents.notifier.http import Outcome, Result
-from agents.notifier.senders.people import person_id
-from agents.notifier.text import cut
-from streams.instants import SECOND, to_datetime
+from agents.notifier.names import Names
+from agents.notifier.senders.mail_text import mail, recipients
+from streams.instants import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-    from agents.notifier.card import Card
+    from aiohttp.abc import AbstractResolver
+
     from agents.notifier.message import Message
 
-SUBJECT_LENGTH = 200
 _GOODBYE = 1.0  # seconds
-_ID = re.compile(r"[^A-Za-z0-9_-]+")
-_REFERENCE = re.compile(r"<[A-Za-z0-9_.-]{1,250}@[A-Za-z0-9.-]{1,250}>")
-
-
-def message_id(message: Message, sender: str) -> str:
-    """The same for the same message, so that a mailbox may tell a repeat."""
-    parts = (_ID.sub("", part)[:60] for part in (message.alert.alert_id, message.alert.kind, message.destination))
-    return f"<{'.'.join(parts)}.slawatch@{sender.rpartition('@')[2]}>"
-
-
-def mail(message: Message, card: Card, sender: str, to: Sequence[str], now: int, *, repeat: bool) -> EmailMessage:
-    """The mail, dated at an instant in microseconds; the person it calls gets it too."""
-    made = EmailMessage(policy=SMTP_POLICY)
-    made["From"] = sender
-    made["To"] = ", ".join(to)
-    made["Subject"] = cut(card.title, SUBJECT_LENGTH).replace("=?", "＝?")  # RFC 2047: else a reader would decode it
-    made["Date"] = format_datetime(to_datetime(now))
-    made["Message-ID"] = message_id(message, sender)
-    made["Auto-Submitted"] = "auto-generated"
-    made["X-Auto-Response-Suppress"] = "All"
-    if message.thread and _REFERENCE.fullmatch(message.thread):
-        made["In-Reply-To"] = made["References"] = message.thread
-    made.set_content("\n".join(_plain(card, repeat=repeat)) + "\n")
-    made.add_alternative("\n".join(_page(card, repeat=repeat)) + "\n", subtype="html")
-    return made
-
-
-def recipients(card: Card, to: Sequence[str]) -> list[str]:
-    """Those of the destination, and the person whom the card calls."""
-    called = person_id(card, "email")
-    return list(dict.fromkeys([*to, *([called] if called else [])]))
-
-
-def _plain(card: Card, *, repeat: bool) -> Iterator[str]:
-    yield card.title
-    yield ""
-    for fact in card.facts:
-        yield card.line(fact)
-    for link in card.links:
-        yield f"{link.label}: {link.url}"
-    for section in card.sections:
-        yield ""
-        yield section.title
-        for line in section.lines:
-            yield f"- {line.text}" + (f"  {line.url}" if line.url else "")
-    yield ""
-    yield card.footer
-    if repeat:
-        yield card.repeated
-
-
-def _page(card: Card, *, repeat: bool) -> Iterator[str]:
-    said = html.escape
-    yield f"<p><strong>{said(card.title)}</strong></p>"
-    yield "<table>"
-    for fact in card.facts:
-        yield f"<tr><td>{said(fact.label)}</td><td>{said(fact.value)}</td></tr>"
-    yield "</table>"
-    if card.links:
-        yield "<p>" + " · ".join(f'<a href="{said(link.url)}">{said(link.label)}</a>' for link in card.links) + "</p>"
-    for section in card.sections:
-        yield f"<p><strong>{said(section.title)}</strong></p><ul>"
-        for line in section.lines:
-            text = said(line.text)
-            yield f'<li><a href="{said(line.url)}">{text}</a></li>' if line.url else f"<li>{text}</li>"
-        yield "</ul>"
-    small = [card.footer, card.repeated] if repeat else [card.footer]
-    yield f"<p><small>{'<br>'.join(said(text) for text in small)}</small></p>"
 
 
 @dataclass
@@ -130,6 +58,7 @@ class MailSender:
     password: str | None = field(default=None, repr=False)
     presentation: Presentation = field(default_factory=Presentation)
     tls: ssl.SSLContext | None = field(default=None, repr=False)
+    names: AbstractResolver = field(default_factory=Names, repr=False)
 
     async def send(self, message: Message, *, repeat: bool) -> Result:
         """See the port."""
@@ -137,9 +66,23 @@ class MailSender:
         to = recipients(card, self.to)
         made = mail(message, card, self.sender, to, self.clock(), repeat=repeat)
         progress = _Progress()
-        client = aiosmtplib.SMTP(
-            hostname=self.host,
-            port=self.port,
+        client: aiosmtplib.SMTP | None = None
+        try:
+            async with asyncio.timeout(self.timeout / SECOND):
+                client = self._client(await _reached(self.names, self.host, self.port))
+                refused = await _hand_over(client, self.sender, to, made.as_bytes(), progress)
+        except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
+            return _judged(error, progress)
+        finally:
+            if client is not None:
+                await _leave(client)
+        told = f"{len(refused)} of {len(to)} recipients refused: {_reply(refused[0])}" if refused else ""
+        return Result(Outcome.SENT, told, reference=made["Message-ID"])
+
+    def _client(self, connected: socket.socket) -> aiosmtplib.SMTP:
+        return aiosmtplib.SMTP(
+            hostname=self.host,  # whose name the certificate must hold
+            sock=connected,
             username=self.username,
             password=self.password,
             use_tls=self.security == "tls",
@@ -148,15 +91,25 @@ class MailSender:
             local_hostname="slawatch",
             timeout=None,  # ours holds for the whole of it
         )
+
+
+async def _reached(names: AbstractResolver, host: str, port: int) -> socket.socket:
+    """A connection to the first address of a server that takes one; raises OSError where none does."""
+    failed: OSError | None = None
+    for address in await names.resolve(host, port, socket.AF_UNSPEC):
+        connection = socket.socket(address["family"], socket.SOCK_STREAM, address["proto"])
+        connection.setblocking(False)
         try:
-            async with asyncio.timeout(self.timeout / SECOND):
-                refused = await _hand_over(client, self.sender, to, made.as_bytes(), progress)
-        except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
-            return _judged(error, progress)
-        finally:
-            await _leave(client)
-        told = f"{len(refused)} of {len(to)} recipients refused: {_reply(refused[0])}" if refused else ""
-        return Result(Outcome.SENT, told, reference=made["Message-ID"])
+            await asyncio.get_running_loop().sock_connect(connection, (address["host"], address["port"]))
+        except OSError as error:
+            connection.close()
+            failed = error
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            return connection
+    raise failed or OSError("no address")
 
 
 async def _hand_over(
@@ -219,5 +172,7 @@ def _why(error: BaseException) -> str:
             return "no TLS"
         if isinstance(seen, ConnectionRefusedError):
             return "Connection refused"
+        if isinstance(seen, socket.gaierror):
+            return "its name leads to no address"
         seen = seen.__cause__
     return "no answer in time" if isinstance(error, TimeoutError) else "no connection, or it broke off"
