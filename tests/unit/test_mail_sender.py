@@ -68,12 +68,14 @@ async def test_what_is_known_after_each_step(server: FakeSmtp, verb: str, reply:
         assert reply[:3] in result.error
 
 
-async def test_those_whom_the_server_takes_get_it_once(server: FakeSmtp) -> None:
+async def test_those_whom_the_server_takes_get_it_once(server: FakeSmtp, caplog: pytest.LogCaptureFixture) -> None:
     server.refused[LEAD] = "550 5.1.1 nobody"
     result = await sender(server, to=(DESK, LEAD)).send(message(), repeat=False)
     assert result.outcome is Outcome.SENT
     assert result.error == "1 of 2 recipients refused: SMTP 550 5.1.1"
     assert [mail.to for mail in server.taken] == [(DESK,)]
+    assert "reached only some" in caplog.text
+    assert LEAD not in caplog.text
 
 
 async def test_a_repeat_has_the_id_of_the_first(server: FakeSmtp) -> None:

@@ -246,6 +246,20 @@ def test_escaping_is_slacks() -> None:
     assert escape("<!channel> & co") == "&lt;!channel&gt; &amp; co"
 
 
+@pytest.mark.parametrize("number", [1e308, -1e308, float("inf"), "900", None, True, [900]])
+def test_a_number_that_no_clock_reaches_is_none(number: object) -> None:
+    said = sentence(alert_record(limit_seconds=number, elapsed_seconds=number))
+    assert said.startswith("BREACH first response overdue: ticket T-1")
+    assert len(said) < 100
+
+
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "https://a.example/ b", "https://a.example/\n", "", None, 7, ["x"]]
+)
+def test_a_board_is_on_the_web(url: object) -> None:
+    assert present(digest(board_url=url), Presentation()).links == ()
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=True) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

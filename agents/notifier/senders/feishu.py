@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     Element = Mapping[str, Any]
 
-BYTES = 20_000
 _COLORS = {"warning": "orange", "breach": "red", "escalation": "red", "good": "green", "digest": "blue"}
 _TAGS = "<>"  # plain_text reads none; should a client ever, it finds none
 

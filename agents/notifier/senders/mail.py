@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 import socket
 import ssl
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from aiohttp.abc import AbstractResolver
 
     from agents.notifier.message import Message
+
+log = logging.getLogger("slawatch.notifier")
 
 _GOODBYE = 1.0  # seconds
 
@@ -77,6 +80,8 @@ class MailSender:
             if client is not None:
                 await _leave(client)
         told = f"{len(refused)} of {len(to)} recipients refused: {_reply(refused[0])}" if refused else ""
+        if refused:
+            log.warning("%s: a mail reached only some: %s", message.destination, told)
         return Result(Outcome.SENT, told, reference=made["Message-ID"])
 
     def _client(self, connected: socket.socket) -> aiosmtplib.SMTP:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     Element = Mapping[str, Any]
 
-BYTES = 28_000
 _COLORS = {"warning": "warning", "breach": "attention", "escalation": "attention", "good": "good"}
 _RUNS = "<>{}$"  # what templates and mentions are made of; a TextRun reads no Markdown
 _FAILED = re.compile(r"HTTP error (\d{3})")
