@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,20 @@ from config.errors import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def fill(environ: Mapping[str, str], text: str) -> str:
+    """The text with each `${NAME}` in it replaced by the secret of that name; raises ValueError where there is none."""
+
+    def value(match: re.Match[str]) -> str:
+        secret = read_secret(environ, match[1])
+        if secret is None:
+            raise ValueError(f"the environment variable {match[1]} is not set (set it, or {match[1]}_FILE)")
+        return secret
+
+    return _PLACEHOLDER.sub(value, text)
 
 
 def read_secret(environ: Mapping[str, str], name: str) -> str | None:

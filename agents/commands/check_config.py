@@ -14,6 +14,7 @@ from config.advice import advice, reaches_back, routing_advice
 from config.calendars import format_hours
 from config.errors import ConfigError, Problem
 from config.policies import default_policy_file, read_policy_file
+from config.rota import LOOK_AHEAD, Feed, stretches
 from config.routing import load_routing
 from config.settings import load_settings
 from streams.instants import HOUR, MINUTE, SECOND, format_instant, to_datetime
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
     from config.calendars import BusinessHours
     from config.policies import PolicyFile
-    from config.routing import Routing
+    from config.quiet import Quiet
+    from config.rota import Rota
+    from config.routes import Routing
     from streams.policies import Policy, Promise
 
     T = TypeVar("T")
@@ -60,9 +63,9 @@ def command(policies: Path | None, routing: Path | None, against: Path | None) -
         click.echo(line)
     warnings = advice(file, now) + (reaches_back(old, file, now) if old is not None else [])
     if routing is not None and routes is not None:
-        for line in routing_lines(routes, str(routing)):
+        for line in routing_lines(routes, str(routing), now):
             click.echo(line)
-        warnings += routing_advice(routes, file, str(routing))
+        warnings += routing_advice(routes, file, str(routing), now)
         warnings += [Problem(str(routing), None, f"${{{name}}}", "is not set here") for name in unset.asked]
     for warning in warnings:
         click.echo(f"warning: {warning}")
@@ -85,14 +88,38 @@ def policy_lines(file: PolicyFile, now: int) -> Iterator[str]:
             yield f"    next: {'; '.join(special)}"
 
 
-def routing_lines(routing: Routing, file: str) -> Iterator[str]:
-    """A routing file in words."""
+def routing_lines(routing: Routing, file: str, now: int) -> Iterator[str]:
+    """A routing file in words, as of the instant now."""
     yield f"\n{file}: OK, {len(routing.destinations)} destinations; the first route that fits is taken"
     for number, route in enumerate(routing.routes, 1):
         asked = _asked(route.when)
         if route.hours:
-            asked = [*asked, f"in the hours of {' or '.join(calendar.name for calendar in route.hours)}"]
-        yield f"{number}. {'; '.join(asked) or 'every other alert'} -> {', '.join(route.to) or 'nobody'}"
+            asked = [*asked, f"in the hours of {' or '.join(hours.text for hours in route.hours)}"]
+        names = f", naming who is on call by {', then '.join(route.on_call)}" if route.on_call else ""
+        held = f", held in {' and '.join(route.quiet)}" if route.quiet else ""
+        yield f"{number}. {'; '.join(asked) or 'every other alert'} -> {', '.join(route.to) or 'nobody'}{names}{held}"
+    if routing.rotas:
+        yield "\nOn call"
+        yield from (f"  {name}: {_turns(rota, now)}" for name, rota in routing.rotas.items())
+    if routing.quiets:
+        yield "\nQuiet hours"
+        yield from (f"  {name}: {_quiet(quiet)}" for name, quiet in routing.quiets.items())
+
+
+def _turns(rota: Rota, now: int) -> str:
+    """`Ann until 2026-01-12T01:00:00Z, then Bo`."""
+    if isinstance(rota.turns, Feed):
+        return "by a calendar that the notifier reads"
+    first, *later = stretches(rota, now, now + LOOK_AHEAD)
+    who = [part.person.name if part.person is not None else "nobody" for part in (first, *later)]
+    return f"{who[0]} until {format_instant(first.until)}, then {who[1]}" if later else who[0]
+
+
+def _quiet(quiet: Quiet) -> str:
+    to = f"holds what goes to {' or '.join(sorted(quiet.to))}" if quiet.to else "holds what a route gives to it"
+    passes = [" and ".join(_asked(when)) for when in quiet.passes]
+    but = f", but for {', or '.join(passes)}" if passes else ""
+    return f"{' or '.join(hours.text for hours in quiet.hours)}; {to}{but}"
 
 
 class _Unset(dict[str, str]):

@@ -25,7 +25,7 @@ from agents.redis import client
 from agents.topics import Topics
 from agents.web import serving
 from config.errors import ConfigError, Problem
-from config.routing import Routing, load_routing
+from config.routing import load_routing
 from config.settings import Settings, load_settings, split_address, variable
 from streams.instants import SECOND
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from agents.notifier.claims import Claims
+    from config.routes import Routing
 
 log = logging.getLogger("slawatch.notifier")
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from agents.notifier.http import Sender
-    from config.routing import Routing
+    from config.routes import Routing
 
 
 def endpoints(routing: Routing, session: aiohttp.ClientSession, clock: Callable[[], int]) -> list[Endpoint]:
