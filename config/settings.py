@@ -163,6 +163,9 @@ class Settings(BaseSettings):
         default=60 * SECOND,
         description="how long the input may stall before operations are told that the monitor is blind",
     )
+    silence_limit: LongerThanZero = Field(
+        default=7 * DAY, description="the longest time for which alerts may be silenced at once"
+    )
     metrics_listen: Address = Field(default="127.0.0.1:9464", description="where the worker serves /metrics and health")
     notifier_listen: Address = Field(
         default="127.0.0.1:9465", description="where the notifier serves /metrics and health"
@@ -332,7 +335,7 @@ def _certificates(settings: Settings, server: str, unused: str) -> list[Problem]
     return problems
 
 
-_DURATIONS = ("session_timeout", "grace", "retention", "max_ahead", "alert_max_age", "input_stall")
+_DURATIONS = ("session_timeout", "grace", "retention", "max_ahead", "alert_max_age", "input_stall", "silence_limit")
 
 
 def _written(name: str, value: Any) -> str:

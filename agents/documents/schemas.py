@@ -9,6 +9,7 @@ import msgspec
 from agents.dead_letters import Cause
 from agents.documents import examples
 from agents.notifier.message import Delivery
+from agents.notifier.silences import Silence
 from streams.alert_record import Alert, Subject
 from streams.events import TYPES, tag_of
 from streams.ledger_record import LedgerRecord
@@ -19,13 +20,17 @@ Schema = dict[str, Any]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 INSTANT = r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$"
 ALERT, LEDGER, DELIVERY, DEAD_LETTER = "sla_alert", "ticket_ledger", "sla_delivery", "dead_letter_headers"
+SILENCE = "sla_silence"
 
 _INSTANT: Schema = {"format": "date-time", "pattern": INSTANT}
 _BY_NAME: dict[str, Schema] = {
     "target": {"enum": [*TARGETS, *get_args(Subject)]},  # the latter in alerts alone
-    "at": _INSTANT,
+    **dict.fromkeys(("at", "since", "until"), _INSTANT),
     "deadline": _INSTANT,
-    **{f"{what}_at": _INSTANT for what in ("occurred", "created", "done", "started", "stopped", "breached", "decided")},
+    **{
+        f"{what}_at": _INSTANT
+        for what in (*("occurred", "created", "done", "started", "stopped", "breached", "decided", "ended"),)
+    },
 }
 """What a property's name says beyond its type; `status` and `score` mean different things in events."""
 
@@ -123,6 +128,17 @@ MEANINGS: dict[str, dict[str, str]] = {
         "error": "What went wrong last.",
         "holder": "Of a message that is being sent: which sender holds it.",
     },
+    "Silence": {
+        "id": "The silence's id, and the record's key. A later record takes the place of an earlier one.",
+        "when": "Which alerts: all fields must fit, each by any of its values. Empty: every alert of a ticket.",
+        "since": "From when on.",
+        "until": "Its end, which it has in any case; that instant is not silent any more.",
+        "reason": "Why.",
+        "by": "Who wrote it, as user@host.",
+        "at": "When.",
+        "ended_at": "When it was ended before its time.",
+        "ended_by": "By whom.",
+    },
 }
 """By type and field, for the types that we write; the events' types say it themselves."""
 
@@ -147,6 +163,7 @@ def schemas(reference: str = "#/$defs/{name}") -> dict[str, Schema]:
         ALERT: (Alert, examples.alert()),
         LEDGER: (LedgerRecord, examples.ledger_record()),
         DELIVERY: (Delivery, examples.delivery()),
+        SILENCE: (Silence, examples.silence()),
     }
     for name, (record_type, example) in written.items():
         found[name] = {

@@ -12,12 +12,12 @@ from streams.instants import parse_instant
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-State = Literal["sending", "put_off", "sent", "failed", "ambiguous", "expired"]
+State = Literal["sending", "put_off", "sent", "failed", "ambiguous", "expired", "silenced"]
 """What came of a message. No ends are `sending` and `ambiguous`, where it may have arrived or not, and `put_off`,
 where it has not.
 """
 
-FINAL: frozenset[State] = frozenset({"sent", "failed", "expired"})
+FINAL: frozenset[State] = frozenset({"sent", "failed", "expired", "silenced"})
 """The states after which a message is never sent again."""
 
 
