@@ -71,6 +71,18 @@ class NotifierMetrics:
         self.silences = Gauge(
             "sla_notifier_silences", "Silences that are in force (`slawatch silence list`).", registry=self.registry
         )
+        self.rota_age = Gauge(
+            "sla_notifier_rota_age_seconds",
+            "How old the calendar is that a rota is read from; +Inf where it was never fetched.",
+            ["rota"],
+            registry=self.registry,
+        )
+        self.rota_failures = Counter(
+            "sla_notifier_rota_failures",
+            "Fetches of a rota's calendar that failed; the last good one holds.",
+            ["rota"],
+            registry=self.registry,
+        )
         self.queue = self._gauge("queue_length", "Messages that wait for a destination or for their record.")
         self.behind = self._gauge("behind", "1 while a destination's messages wait in Kafka, for its queue is full.")
         self.latency = Histogram(
