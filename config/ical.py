@@ -94,14 +94,12 @@ def _person(event: Any, people: Mapping[str, Person]) -> Person | None:
             if address == person.ids.get("email", "").casefold() and address:
                 return person
     summary = _line(str(event.get("SUMMARY", "")))
-    named = [
-        person for word, person in people.items() if summary.casefold() in (word.casefold(), person.name.casefold())
-    ]
-    named = named or sorted(
-        (person for person in people.values() if _holds(summary, person.name)), key=lambda person: -len(person.name)
-    )
-    if named:
-        return named[0]
+    for word, person in people.items():
+        if summary.casefold() in (word.casefold(), person.name.casefold()):
+            return person
+    held = [person for person in people.values() if _holds(summary, person.name)]
+    if held:
+        return max(held, key=lambda person: len(person.name))
     return Person(summary, {}) if summary else None
 
 

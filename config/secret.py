@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,3 +47,20 @@ def read_secret(environ: Mapping[str, str], name: str) -> str | None:
     if not secret:
         raise ValueError(f"{name}_FILE: {shown(file)} is empty")
     return secret
+
+
+class StandIns(dict[str, str]):
+    """The environment, where a missing secret is noted: a file is checked where its secrets are not known."""
+
+    def __init__(self) -> None:
+        super().__init__(os.environ)
+        self.asked: list[str] = []
+
+    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]  # narrower than the base
+        """The variable, or a stand-in which is a URL and a header's value alike."""
+        if name in self or name.endswith("_FILE"):
+            return super().get(name, default)
+        if not super().get(f"{name}_FILE"):
+            self.asked.append(name)
+            return "https://unset.invalid"
+        return default

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from itertools import groupby
 from pathlib import Path
@@ -16,6 +15,7 @@ from config.errors import ConfigError, Problem
 from config.policies import default_policy_file, read_policy_file
 from config.rota import LOOK_AHEAD, Feed, stretches
 from config.routing import load_routing
+from config.secret import StandIns
 from config.settings import load_settings
 from streams.instants import HOUR, MINUTE, SECOND, format_instant, to_datetime
 
@@ -55,7 +55,7 @@ def command(policies: Path | None, routing: Path | None, against: Path | None) -
     routing = routing or (settings.routing if settings else None)
     file = _try(lambda: read_policy_file(policies) if policies else default_policy_file(), problems)
     old = _try(lambda: read_policy_file(against), problems) if against is not None else None
-    unset = _Unset()
+    unset = StandIns()
     routes = _try(lambda: load_routing(routing, unset), problems) if routing is not None else None
     if problems or file is None:
         raise ConfigError(problems)
@@ -120,23 +120,6 @@ def _quiet(quiet: Quiet) -> str:
     passes = [" and ".join(_asked(when)) for when in quiet.passes]
     but = f", but for {', or '.join(passes)}" if passes else ""
     return f"{' or '.join(hours.text for hours in quiet.hours)}; {to}{but}"
-
-
-class _Unset(dict[str, str]):
-    """The environment, where a missing secret is noted: a file is checked where its secrets are not known."""
-
-    def __init__(self) -> None:
-        super().__init__(os.environ)
-        self.asked: list[str] = []
-
-    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]  # narrower than the base
-        """The variable, or a stand-in which is a URL and a header's value alike."""
-        if name in self or name.endswith("_FILE"):
-            return super().get(name, default)
-        if not super().get(f"{name}_FILE"):
-            self.asked.append(name)
-            return "https://unset.invalid"
-        return default
 
 
 def _try(read: Callable[[], T], problems: list[Problem]) -> T | None:
