@@ -120,7 +120,7 @@ class Routing:
 
     def _around(self, alert: Mapping[str, Any], to: list[str]) -> list[str]:
         """That a destination fails is not told there, but by the others of its route, else by any other."""
-        failing = alert.get("destination")
+        failing = alert.get("destination") if alert.get("level") == "operations" else None
         if failing not in to:
             return to
         others = [name for name in to if name != failing]

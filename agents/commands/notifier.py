@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -21,6 +22,8 @@ from agents.notifier.claims_redis import RedisClaims
 from agents.notifier.endpoints import endpoints
 from agents.notifier.http import open_session
 from agents.notifier.notifier import Notifier
+from agents.notifier.upkeep import Lasting, upkeep
+from agents.notifier.watched import WatchedSender
 from agents.redis import client
 from agents.topics import Topics
 from agents.web import serving
@@ -30,7 +33,7 @@ from config.settings import Settings, load_settings, split_address, variable
 from streams.instants import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     import aiohttp
 
@@ -60,14 +63,15 @@ def command() -> None:
 
 async def _run(settings: Settings, routing: Routing) -> None:
     following: Routing | None = routing
+    lasting = Lasting()
     async with open_session() as session, _claims(settings) as claims:
         while following is not None:
-            following = await _deliver(settings, following, session, claims)
+            following = await _deliver(settings, following, session, claims, lasting)
     log.info("stopped: what was under way is recorded")
 
 
 async def _deliver(
-    settings: Settings, routing: Routing, session: aiohttp.ClientSession, claims: Claims
+    settings: Settings, routing: Routing, session: aiohttp.ClientSession, claims: Claims, lasting: Lasting
 ) -> Routing | None:
     """Deliver until told to end, or until the routing file is loaded again: then gives what it says now.
 
@@ -80,16 +84,26 @@ async def _deliver(
     )
 
     async def fit() -> None:
-        read, written = (topics.alerts, topics.deliveries), (topics.deliveries, topics.heartbeats)
+        """Once Kafka is reached, and before the first alert is read."""
+        read = (topics.alerts, topics.deliveries, topics.heartbeats, topics.silences)
+        written = (topics.alerts, topics.deliveries, topics.heartbeats)
         await refuse_missing_rights(reached, Rights(reads=read, writes=written, group=group))
-        await topics.refuse_problems(reached, None, None, (*read, topics.heartbeats))
+        await topics.refuse_problems(reached, None, None, read)
+        beside = upkeep(settings, reached, topics, routing, session, notifier.metrics, lasting, problems)
+        await stack.enter_async_context(beside)
+
+    def problems() -> Mapping[str, str]:
+        return notifier.problems
 
     notifier = Notifier(
         connection=reached,
         topics=topics,
         group=group,
         routes=routing,
-        endpoints=endpoints(routing, session, wall_clock),
+        endpoints=[
+            replace(endpoint, sender=WatchedSender(endpoint.name, endpoint.sender, lasting.health))
+            for endpoint in endpoints(routing, session, wall_clock)
+        ],
         claims=claims,
         clock=wall_clock,
         max_age=settings.alert_max_age,
@@ -107,9 +121,11 @@ async def _deliver(
         try:
             orders.append(load_routing(settings.routing))
         except ConfigError as error:
+            lasting.routing_refused(str(error.problems[0]))
             notifier.metrics.routing_right.set(0)
             log.error("the changed routing is refused; the one loaded before stays in force:\n%s", error)
         else:
+            lasting.refused = None
             log.warning("the routing of %s takes effect", settings.routing)
             notifier.stop()
 
@@ -119,9 +135,7 @@ async def _deliver(
     host, port = split_address(settings.notifier_listen)
     async with AsyncExitStack() as stack:
         try:
-            served = await stack.enter_async_context(
-                serving(host, port, notifier.metrics.registry, lambda: notifier.problems)
-            )
+            served = await stack.enter_async_context(serving(host, port, notifier.metrics.registry, problems))
         except OSError as error:
             raise Fault(f"{variable('notifier_listen')}={settings.notifier_listen}: {error.strerror}") from error
         log.info("metrics on port %d of %s", served, host)

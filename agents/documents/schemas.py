@@ -43,7 +43,8 @@ MEANINGS: dict[str, dict[str, str]] = {
         "threshold": "Of a warning: which one, as the policy writes it (`50%`, `5m`).",
         "step": "Of an escalation: which one.",
         "ticket_id": "The ticket, and the record's key.",
-        "target": "Which kind of clock; of `operations`: what is wrong, `input`, `clock`, `partitions` or `changelog`.",
+        "target": "Which kind of clock; of `operations`: what is wrong: `input`, `retention`, "
+        "`clock`, `partitions`, `changelog`, `workers`, `delivery`, `config` or `calendar`.",
         "cycle": "Which clock of that kind, from 0.",
         "policy": "The policy that promised it.",
         "priority": "The ticket's, now.",
@@ -56,6 +57,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "decided_at": "The worker's clock when it decided.",
         "late": "Decided long (60 s) after deadline and grace.",
         "message": "Of `operations`: what is wrong with the monitor itself; such a record belongs to no ticket.",
+        "destination": "Of `operations` and `delivery`: which destination fails.",
     },
     "LedgerRecord": {
         "ticket_id": "The ticket, and the record's key.",
