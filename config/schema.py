@@ -139,6 +139,7 @@ def _promise(target: str) -> Schema:
         "limit": _text(_DURATION, "15m, 1h30m, 24h; never days"),
         "calendar": _WORD | {"description": "in whose hours time counts; else day and night"},
         "warn": _one_or_many(threshold, description="50% of the limit has passed, or 5m are left"),
+        "escalate": _one_or_many(_text(_DURATION), description="so long after a breach the next people are told"),
         "pause_on": _one_or_many({"enum": list(STATUSES)}, description="statuses in which the clock rests"),
     }
     if target in ANSWERED:

@@ -153,6 +153,8 @@ def _promised(promise: Promise) -> str:
             for threshold in promise.warn
         ]
         parts.append(f"warns {' and '.join(warnings)}")
+    if promise.escalate:
+        parts.append(f"escalates {' and '.join(_spelled(after) for after in promise.escalate)} after a breach")
     if promise.pause_on:
         parts.append(f"rests while {' or '.join(_words(status) for status in sorted(promise.pause_on))}")
     if len(promise.met_by) < _ALL_ANSWERS:
