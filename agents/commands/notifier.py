@@ -7,7 +7,7 @@ import logging
 import signal
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     import aiohttp
 
     from agents.notifier.claims import Claims
+    from agents.notifier.silences import Silence
+    from agents.notifier.upkeep import Upkeep
     from config.routes import Routing
 
 log = logging.getLogger("slawatch.notifier")
@@ -83,6 +85,11 @@ async def _deliver(
         f"{settings.app}-notifier",
     )
 
+    house: list[Upkeep] = []  # from `fit` on
+
+    def silencing(alert: Mapping[str, Any], decided_at: int) -> Silence | None:
+        return house[0].silencing(alert, decided_at)
+
     async def fit() -> None:
         """Once Kafka is reached, and before the first alert is read."""
         read = (topics.alerts, topics.deliveries, topics.heartbeats, topics.silences)
@@ -90,7 +97,7 @@ async def _deliver(
         await refuse_missing_rights(reached, Rights(reads=read, writes=written, group=group))
         await topics.refuse_problems(reached, None, None, read)
         beside = upkeep(settings, reached, topics, routing, session, notifier.metrics, lasting, problems)
-        await stack.enter_async_context(beside)
+        house.append(await stack.enter_async_context(beside))
 
     def problems() -> Mapping[str, str]:
         return notifier.problems
@@ -109,6 +116,7 @@ async def _deliver(
         max_age=settings.alert_max_age,
         session_timeout=settings.session_timeout,
         fit=fit,
+        silencing=silencing,
     )
     orders: list[Routing | None] = []
 
