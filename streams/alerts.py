@@ -122,12 +122,13 @@ def _pending(
         breach = ("breach", clock.target, clock.cycle, "")
         if breach not in announced and _deadline(clock, overdue_at) >= announced_from:
             yield overdue_at, (*breach, False), clock
-        running = clock.stop is None and clock.since is not None
-        promise = promises.of(clock.target, clock.start) if running or clock.breached is None else None
+        if clock.since is None:
+            continue
+        promise = promises.of(clock.target, clock.start)
         if promise is None or not (promise.warn or promise.escalate):
             continue
         told = Mark(*breach) in marks if breach in announced else _deadline(clock, overdue_at) >= announced_from
-        for at, level, detail in _by_promise(clock, promise, overdue_at, escalating=running and told):
+        for at, level, detail in _by_promise(clock, promise, overdue_at, escalating=told):
             if (level, clock.target, clock.cycle, detail) not in announced:
                 yield at, (level, clock.target, clock.cycle, detail, False), clock
 
@@ -140,8 +141,8 @@ def _deadline(clock: Clock, overdue_at: int) -> int:
 def _by_promise(clock: Clock, promise: Promise, overdue_at: int, *, escalating: bool) -> list[tuple[int, str, str]]:
     """The warnings before a clock is overdue, and the steps of an escalation after it: when, the level, which one."""
     found: list[tuple[int, str, str]] = []
+    assert clock.since is not None
     if clock.breached is None:
-        assert clock.since is not None
         for threshold in promise.warn:
             left = threshold.at(promise.limit) - clock.accrued
             at = promise.calendar.add(clock.since, left) if left > 0 else clock.since

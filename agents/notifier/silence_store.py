@@ -174,7 +174,7 @@ class SilenceSource:
         told = ""
         try:
             await copy.put(dict(self._silences))
-        except RedisError as error:
+        except (RedisError, OSError, TimeoutError) as error:
             told = why(error)
             if told != self._copy_told:
                 log.warning("the silences in Redis are not up to date: %s", told)

@@ -129,6 +129,18 @@ def test_a_step_waits_for_the_hours_in_which_the_limit_counts() -> None:
     assert said(rung(ticket, due, policies, 2 * DAY)) == [("escalation", 1, "raised")]
 
 
+def test_a_step_waits_while_the_clock_rests() -> None:
+    paused = {"limit": "15m", "pause_on": "waiting_on_customer", "escalate": "30m"}
+    policies = policies_of({"version": 1, "policies": [{"name": "all", "targets": {"first_response": paused}}]})
+    ticket, _ = arrived([created("T", BEGUN)], policies)
+    assert said(rung(ticket, BEGUN + LIMIT + MINUTE, policies)) == [("breach", None, "raised")]
+    arrived([event("status_changed", "T", BEGUN + 20 * MINUTE, status="waiting_on_customer")], policies, ticket)
+    assert rung(ticket, BEGUN + 2 * HOUR, policies) == []
+    assert alerts.next_alarm(ticket, policies, 0) is None
+    arrived([event("status_changed", "T", BEGUN + 3 * HOUR, status="open")], policies, ticket)
+    assert said(rung(ticket, BEGUN + 3 * HOUR + SECOND, policies)) == [("escalation", 1, "raised")]
+
+
 def test_a_breach_that_was_none_takes_its_steps_back_with_it() -> None:
     ticket, _ = arrived([created("T", BEGUN)], RULES)
     raised = rung(ticket, BEGUN + LIMIT + 31 * MINUTE)

@@ -134,6 +134,14 @@ def test_the_stretches_of_a_rotation_agree_with_it(rotation: Rotation, begin: in
     assert holding == [on_call(rota, instant)]
 
 
+def test_a_rotation_that_begins_later_takes_its_turns_from_there() -> None:
+    ann, bo, *_ = PEOPLE
+    rota = Rota("r", Rotation("UTC", date(2026, 1, 5), 0, (ann, bo)))
+    day = parse_instant("2026-01-05T00:00:00Z")
+    found = [(part.since, part.person) for part in stretches(rota, day - DAY, day + 20 * DAY)]
+    assert found == [(day - DAY, None), (day, ann), (day + 7 * DAY, bo), (day + 14 * DAY, ann)]
+
+
 @given(rotations, st.integers(0, 30))
 def test_after_its_end_nobody_is_on_call(rotation: Rotation, weeks: int) -> None:
     ended = replace(rotation, ends=rotation.starts + timedelta(weeks=weeks + 1))

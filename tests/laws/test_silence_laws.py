@@ -53,6 +53,16 @@ def test_an_alert_is_silenced_if_all_fits_and_it_was_decided_in_time(
     assert (silencing([one], alert, now) == one) is (in_time and fits)
 
 
+def test_its_beginning_is_silent_and_its_end_is_not() -> None:
+    one = silence(length=60)
+    ended = silence(length=60, ended_at=format_instant(NOW + 30 * MINUTE))
+    for minute, whole, shorter in [(-1, False, False), (0, True, True), (30, True, False), (60, False, False)]:
+        now = NOW + minute * MINUTE
+        assert [one.holds(now), ended.holds(now)] == [whole, shorter], minute
+    assert one.holds(NOW + 60 * MINUTE - 1)
+    assert ended.holds(NOW + 30 * MINUTE - 1)
+
+
 @given(st.lists(silences, max_size=12), alerts, minutes)
 def test_the_newest_record_of_each_is_all_that_counts(
     written: list[Silence], alert: dict[str, Any], minute: int
