@@ -98,6 +98,7 @@ class SilenceSource:
         self._copy = copy
         self._changed = changed
         self._silences: dict[str, Silence] = {}
+        self._spans: list[tuple[int, int, Silence]] = []  # of all there ever were few hold: these are found by it
         self._copy_told = ""
         self._read_to = 0
         self._progress = asyncio.Condition()
@@ -111,7 +112,8 @@ class SilenceSource:
 
     def silencing(self, alert: Mapping[str, Any], decided_at: int) -> Silence | None:
         """The silence that an alert record falls under, as far as the topic is read."""
-        return silencing(self._silences.values(), alert, decided_at)
+        holding = [silence for since, until, silence in self._spans if since <= decided_at < until]
+        return silencing(holding, alert, decided_at) if holding else None
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
@@ -160,6 +162,7 @@ class SilenceSource:
         for error in refused:
             log.error("a record of %s is no silence and has no effect: %s", self._topic.name, printable(str(error)))
         self._silences |= found
+        self._spans = [(*silence.span(), silence) for silence in self._silences.values()]
         self._changed()
         if self._copy is not None and found:
             await self._put(self._copy)
