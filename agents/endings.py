@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from config.rota import Rota
+    from config.routes import Routing
     from streams.alert_record import Alert
+    from streams.calendar import Calendar
     from streams.policies import Policies, Policy
 
 
@@ -48,17 +50,26 @@ class Reminders:
 
 def endings_of_policies(policies: Policies) -> list[Ending]:
     """The ends that are known of these promises, whenever they are."""
-    calendars = {promise.calendar.name: promise.calendar for policy in policies for promise in policy.promises.values()}
-    found = []
-    for name, calendar in sorted(calendars.items()):
+    calendars = [promise.calendar for policy in policies for promise in policy.promises.values()]
+    return [*_holidays(calendars), *_periods(list(policies))]
+
+
+def endings_of_routing(routing: Routing, rotas: Iterable[Rota], now: int) -> list[Ending]:
+    """The ends that are known of a routing file's hours, and of its rotas as they are now."""
+    asked = [route.hours for route in routing.routes] + [quiet.hours for quiet in routing.quiets.values()]
+    calendars = [each.calendar for hours in asked for each in hours]
+    return [*_holidays(calendars), *_rotas(rotas, now)]
+
+
+def _holidays(calendars: Iterable[Calendar]) -> Iterator[Ending]:
+    for name, calendar in sorted({calendar.name: calendar for calendar in calendars}.items()):
         if calendar.known_until is not None:
             until = begins(calendar.zone, calendar.known_until + timedelta(days=1), 0)
             message = (
                 f"public holidays of the calendar {name} are known until {calendar.known_until}: later dates follow "
                 "the weekly hours (install a newer holidays or chinesecalendar, or write them as overrides)"
             )
-            found.append(Ending(until, message))
-    return [*found, *_periods(list(policies))]
+            yield Ending(until, message)
 
 
 def _periods(policies: list[Policy]) -> Iterator[Ending]:
@@ -74,12 +85,10 @@ def _goes_on(other: Policy, policy: Policy, until: int) -> bool:
     return same and other.effective(until)
 
 
-def endings_of_rotas(rotas: Iterable[Rota], now: int) -> list[Ending]:
+def _rotas(rotas: Iterable[Rota], now: int) -> Iterator[Ending]:
     """The first instant of each rota, within the longest notice, from which on nobody is on call."""
-    found = []
     for rota in rotas:
         ahead = [since for since, _ in gaps(rota, now, now + STAGES[0]) if since > now]
         if ahead:
-            since = ahead[0]
-            found.append(Ending(since, f"the rota {rota.name} has nobody on call from {format_instant(since)} on"))
-    return found
+            said = f"the rota {rota.name} has nobody on call from {format_instant(ahead[0])} on"
+            yield Ending(ahead[0], said)

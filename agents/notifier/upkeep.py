@@ -7,7 +7,7 @@ import logging
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from agents.endings import endings_of_rotas
+from agents.endings import endings_of_routing
 from agents.engine import wall_clock
 from agents.notifier.deadman import DeadMan, caller
 from agents.notifier.monitor import Monitor, Teller
@@ -119,7 +119,7 @@ async def upkeep(
             Monitor(
                 lasting.watch,
                 house.troubles,
-                lambda: endings_of_rotas(feeds.rotas.values(), wall_clock()),
+                lambda: endings_of_routing(routing, feeds.rotas.values(), wall_clock()),
                 Teller(connection, topics.alerts),
                 wall_clock,
             ).run(),

@@ -1,22 +1,27 @@
 """What the monitor tells of itself: workers missing, destinations failing, what runs out; the dead man's heartbeat."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 from fake_chat import FakeChat, answers, drops, redirects
 from notices import Clock
 
-from agents.endings import STAGES, Ending, Reminders, endings_of_policies, endings_of_rotas
+from agents.endings import STAGES, Ending, Reminders, endings_of_policies, endings_of_routing
 from agents.notifier.deadman import EVERY, DeadMan, caller
 from agents.notifier.http import Outcome, Result, open_session
 from agents.notifier.monitor import Monitor
 from agents.notifier.signs import FRESH, Signs
 from agents.notifier.watch import LASTS, Health, Trouble, Watch
+from config.hours import Hours
 from config.people import Person
 from config.policies import read_policy_file
+from config.quiet import Quiet
 from config.rota import Feed, Rota, Turn
+from config.routes import Route, Routing
 from streams.alert_record import Alert
+from streams.calendar import Calendar
 from streams.instants import DAY, HOUR, MINUTE, SECOND, parse_instant
 
 SENT, FAILED = Result(Outcome.SENT), Result(Outcome.FAILED, "HTTP 503")
@@ -146,6 +151,7 @@ def test_what_runs_out_is_told_at_each_stage_and_no_more() -> None:
     assert late.due([ending], end - 4 * DAY) == []
 
 
+NO_ROUTES = Routing({}, ())
 POLICIES = """version: 1
 calendars:
   office: {timezone: Asia/Shanghai, weekly: {mon: ["09:00-18:00"]}, holidays: {country: CN}}
@@ -170,13 +176,26 @@ def test_holidays_and_periods_that_end_are_found(tmp_path: Path) -> None:
     assert period.message.startswith("the policy new ends at 2026-10-01T00:00:00Z, and none for the same tickets")
 
 
+def test_holidays_of_the_hours_that_routes_and_quiet_hours_ask_for_end_too() -> None:
+    office, night = (
+        Calendar(name, "UTC", {0: [(0, 3600)]}, known_until=date(2026, month, 28))
+        for name, month in (("office", 2), ("night", 3))
+    )
+    quiet = Quiet("q", (Hours("night", night), Hours("office", office)), frozenset(), ())
+    routing = Routing({}, (Route({}, (Hours("office", office),), ()),), quiets={"q": quiet})
+    assert [(ending.until, ending.message.split(" are ")[0]) for ending in endings_of_routing(routing, (), 0)] == [
+        (parse_instant("2026-03-29T00:00:00Z"), "public holidays of the calendar night"),
+        (parse_instant("2026-03-01T00:00:00Z"), "public holidays of the calendar office"),
+    ]
+
+
 def test_a_rota_that_has_nobody_soon_is_found_but_not_told_again_and_again_while_it_lasts() -> None:
     shift = Turn(0, 10 * DAY, Person("ann", {}))
     rota = Rota("duty", Feed("UTC", 0, "", (shift,)))
-    (ending,) = endings_of_rotas([rota], DAY)
+    (ending,) = endings_of_routing(NO_ROUTES, [rota], DAY)
     assert ending == Ending(10 * DAY, "the rota duty has nobody on call from 1970-01-11T00:00:00Z on")
-    assert endings_of_rotas([rota], 10 * DAY) == []
-    assert endings_of_rotas([Rota("d", Feed("UTC", 0, "", (shift._replace(until=50 * DAY),)))], DAY) == []
+    assert endings_of_routing(NO_ROUTES, [rota], 10 * DAY) == []
+    assert endings_of_routing(NO_ROUTES, [Rota("d", Feed("UTC", 0, "", (shift._replace(until=50 * DAY),)))], DAY) == []
 
 
 async def test_the_monitor_tells_all_of_it_in_order() -> None:
