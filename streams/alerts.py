@@ -125,12 +125,12 @@ def _pending(
         if clock.since is None:
             continue
         promise = promises.of(clock.target, clock.start)
-        if promise is None or not (promise.warn or promise.escalate):
-            continue
-        told = Mark(*breach) in marks if breach in announced else _deadline(clock, overdue_at) >= announced_from
-        for at, level, detail in _by_promise(clock, promise, overdue_at, escalating=told):
-            if (level, clock.target, clock.cycle, detail) not in announced:
-                yield at, (level, clock.target, clock.cycle, detail, False), clock
+        if promise is not None and promise.warn and clock.breached is None:
+            for at, text in _warnings(clock, promise):
+                if at < overdue_at and ("warning", clock.target, clock.cycle, text) not in announced:
+                    yield at, ("warning", clock.target, clock.cycle, text, False), clock
+        if promise is not None and promise.escalate:
+            yield from _escalations(clock, promise, overdue_at, marks, announced_from)
 
 
 def _deadline(clock: Clock, overdue_at: int) -> int:
@@ -138,21 +138,28 @@ def _deadline(clock: Clock, overdue_at: int) -> int:
     return overdue_at if clock.deadline is None else min(clock.deadline, overdue_at)
 
 
-def _by_promise(clock: Clock, promise: Promise, overdue_at: int, *, escalating: bool) -> list[tuple[int, str, str]]:
-    """The warnings before a clock is overdue, and the steps of an escalation after it: when, the level, which one."""
-    found: list[tuple[int, str, str]] = []
+def _warnings(clock: Clock, promise: Promise) -> Iterator[tuple[int, str]]:
     assert clock.since is not None
-    if clock.breached is None:
-        for threshold in promise.warn:
-            left = threshold.at(promise.limit) - clock.accrued
-            at = promise.calendar.add(clock.since, left) if left > 0 else clock.since
-            if at < overdue_at:
-                found.append((at, "warning", threshold.text))
-    if escalating:
-        # In the hours in which the limit counts, too.
-        for step, after in enumerate(promise.escalate, 1):
-            found.append((promise.calendar.add(overdue_at, after), "escalation", str(step)))
-    return found
+    for threshold in promise.warn:
+        left = threshold.at(promise.limit) - clock.accrued
+        yield promise.calendar.add(clock.since, left) if left > 0 else clock.since, threshold.text
+
+
+def _escalations(
+    clock: Clock, promise: Promise, overdue_at: int, marks: list[Mark], announced_from: int
+) -> list[tuple[int, tuple[str, int, int, str, bool], Clock | None]]:
+    """The steps that come after a breach which was announced and stands, or will be, in the hours of its limit."""
+    ours = [mark for mark in marks if mark.target == clock.target and mark.cycle == clock.cycle]
+    of_clock = {(mark.level, mark.detail): mark for mark in ours}
+    breach = of_clock.get(("breach", ""))
+    if breach.corrected if breach is not None else _deadline(clock, overdue_at) < announced_from:
+        return []
+    steps = [(str(step), after) for step, after in enumerate(promise.escalate, 1)]
+    return [
+        (promise.calendar.add(overdue_at, after), ("escalation", clock.target, clock.cycle, step, False), clock)
+        for step, after in steps
+        if ("escalation", step) not in of_clock
+    ]
 
 
 def _is_wrong(ticket: Ticket, mark: Mark) -> bool:
