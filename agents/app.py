@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 
 from agents.boards import Boards
+from agents.endings import Reminders, endings_of_policies
 from agents.engine import Engine, EngineConfig, wall_clock
 from agents.gauges import EngineGauges, TicketGauges
 from agents.meters import Meters
@@ -66,7 +67,8 @@ class Worker:
             max_ahead=settings.max_ahead,
         )
         topic = PolicyTopic(connection, topics.policies)
-        self.policies = PolicySource(settings.policies, topic, self.rules, self.meters, clock)
+        self.policies = PolicySource(settings.policies, topic, self.rules, self.meters, clock, self._tell)
+        self._reminders = Reminders()
         self.observer = WorkerObserver(self.meters, self._tell, self.now)
         self.engine = Engine(
             EngineConfig(
@@ -172,6 +174,10 @@ class Worker:
     async def _watch(self, stop: asyncio.Event) -> None:
         while not await _stopped(stop, WATCH_EVERY):
             await self.policies.reload_if_changed()
+            if self.engine.open:
+                for alert in self._reminders.due(endings_of_policies(self.rules.policies), self.now()):
+                    log.warning("operations are told: %s", alert.message)
+                    self._tell(alert)
 
     async def _explain(self, request: web.Request) -> web.Response:
         ticket_id = request.match_info["ticket_id"]

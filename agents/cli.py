@@ -20,6 +20,8 @@ COMMANDS = {
     "simulate": "write the events of a simulated support centre to a file",
     "send": "put events from a file on their topics",
     "policies": "put promises on Kafka for all workers, show them, take them back",
+    "route": "explain where an alert would go, and why",
+    "silence": "have alerts told to nobody for a while: add, list, end",
     "topics": "create or check the topics",
     "dead-letters": "list, show and put back the records that could not be read",
     "check-config": "check policy and routing files: file, line, field, reason",

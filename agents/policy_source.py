@@ -26,6 +26,7 @@ from agents.dead_letters import printable
 from agents.policy_topic import newest
 from config.errors import ConfigError
 from config.policies import default_policies, load_policies
+from streams.alert_record import operations
 from streams.instants import SECOND
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from agents.meters import Meters
     from agents.partition import Rules
     from agents.policy_topic import Applied, PolicyTopic, Version
+    from streams.alert_record import Alert
     from streams.policies import Policies
 
 Source = Literal["defaults", "file", "topic"]
@@ -64,14 +66,22 @@ class PolicySource:
     """Keeps `rules.policies` what they should be. What is wrong is refused, and the old ones stay in force."""
 
     def __init__(
-        self, path: Path | None, topic: PolicyTopic, rules: Rules, meters: Meters, clock: Callable[[], int]
+        self,
+        path: Path | None,
+        topic: PolicyTopic,
+        rules: Rules,
+        meters: Meters,
+        clock: Callable[[], int],
+        tell: Callable[[Alert], None] = lambda _: None,
     ) -> None:
-        """`rules` hold the promises of the file at `path`, or without one the shipped ones."""
+        """`rules` hold the promises of the file at `path`, or without one the shipped ones; `tell` tells operations."""
         self._path = path
         self.topic = topic
         self._rules = rules
         self._meters = meters
         self._clock = clock
+        self._tell = tell
+        self._refused_since: dict[Source, int] = {}
         self.patience = PATIENCE
         self._own = InForce("defaults" if path is None else "file", "", rules.policies)
         self._shared: InForce | None = None
@@ -211,11 +221,21 @@ class PolicySource:
     def _took(self, source: Source) -> None:
         self._meters.policies_right.labels(source).set(1)
         self._meters.policies_right_at.labels(source).set(self._clock() / SECOND)
+        since = self._refused_since.pop(source, None)
+        if since is not None:
+            said = "changed policies are right again, and taken over"
+            self._tell(operations("config", said, since, self._clock(), over=True, about=source))
 
     def _refused(self, source: Source, error: object) -> None:
         self._meters.policies_right.labels(source).set(0)
         self._meters.policy_errors.inc()
         log.error("changed policies are refused; those loaded before stay in force, %s:\n%s", self._described(), error)
+        now = self._clock()
+        if source not in self._refused_since:
+            self._refused_since[source] = now
+            first = error.problems[0] if isinstance(error, ConfigError) else error
+            said = f"changed policies are refused, those loaded before stay in force: {printable(str(first))}"
+            self._tell(operations("config", said, now, now, about=source))
 
     def _export(self) -> None:
         source, version, policies = self._in_force

@@ -7,17 +7,12 @@ today comes to the same as one that has been running since the first of them, wh
 
 from __future__ import annotations
 
-import asyncio
-import getpass
-import os
-import socket
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from agents.topics import LARGEST_RECORD
+from agents.one_partition import OnePartition, append, whoami
 from config.errors import ConfigError, Problem
 from config.policies import PolicyFile, read_policy_text
 
@@ -25,11 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from agents.engine import Connection
-
-PARTITION = 0
-"""All topics have the same number of partitions; of this one a single one is used, for its order."""
-_NEWS_WITHIN = 0.25  # seconds: a question asked on the same connection waits so long at most
-_LOOK = 1.0  # seconds
 
 _encode = msgspec.json.Encoder().encode
 
@@ -99,73 +89,19 @@ def newest(versions: Iterable[Version]) -> tuple[Applied | None, list[ConfigErro
     return None, refused
 
 
-class PolicyTopic:
+class PolicyTopic(OnePartition):
     """Reads the topic from its beginning. An async context manager; raises KafkaError."""
-
-    def __init__(self, connection: Connection, name: str) -> None:
-        self.name = name
-        self._connection = connection
-        self._place = TopicPartition(name, PARTITION)
-        self._consumer: AIOKafkaConsumer
-
-    async def __aenter__(self) -> Self:
-        self._consumer = AIOKafkaConsumer(
-            **self._connection.aiokafka(),
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=round(_NEWS_WITHIN * 1000),
-            max_partition_fetch_bytes=LARGEST_RECORD,
-        )
-        await self._consumer.start()
-        self._consumer.assign([self._place])
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._consumer.stop()
 
     async def new(self) -> list[Version]:
         """All versions that came since the last call, waiting about a second for the first of them."""
-        found: list[Version] = []
-        while True:
-            fetched = await self._consumer.getmany(self._place, timeout_ms=round(_LOOK * 1000))
-            records = fetched.get(self._place, ())
-            found += [Version(record.offset + 1, self.name, record.value) for record in records]
-            if not records or await self.position() >= (self._consumer.highwater(self._place) or 0):
-                return found
-
-    async def position(self) -> int:
-        """Versions before this offset were returned by `new`."""
-        position: int = await self._consumer.position(self._place)
-        return position
-
-    async def end(self) -> int:
-        """The offset after the newest version."""
-        ends: dict[TopicPartition, int] = await self._consumer.end_offsets([self._place])
-        return ends[self._place]
+        return [Version(entry.offset + 1, self.name, entry.value) for entry in await self.entries()]
 
     async def all(self) -> list[Version]:
         """All versions that there are at the call; to be called first and alone."""
-        end = await self.end()
-        found: list[Version] = []
-        while await self.position() < end:
-            found += await self.new()
-        return found
+        return [Version(entry.offset + 1, self.name, entry.value) for entry in await self.whole()]
 
 
 async def put(connection: Connection, topic: str, text: str | None, fingerprint: str | None, at: str) -> Version:
     """Append a document by whoever runs this process. `at`: now, RFC 3339. Raises KafkaError."""
-    value = _encode(Document(text=text, fingerprint=fingerprint, by=await asyncio.to_thread(_whoami), at=at))
-    async with AIOKafkaProducer(
-        **connection.aiokafka(), acks="all", enable_idempotence=True, max_request_size=LARGEST_RECORD
-    ) as producer:
-        written = await producer.send_and_wait(topic, value, uuid4().hex.encode(), partition=PARTITION)
-    return Version(written.offset + 1, topic, value)
-
-
-def _whoami() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user needs no name
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+    value = _encode(Document(text=text, fingerprint=fingerprint, by=await whoami(), at=at))
+    return Version(await append(connection, topic, uuid4().hex, value) + 1, topic, value)

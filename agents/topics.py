@@ -88,6 +88,7 @@ class Topics:
         self.changelog = self.name(f"{app}-tickets-changelog")
         self.heartbeats = self.name("worker-heartbeats")
         self.policies = self.name("sla-policies")
+        self.silences = self.name("sla-silences")
         self.all = (
             *(
                 Topic(
@@ -120,6 +121,7 @@ class Topics:
             ),
             Topic(self.heartbeats, "none", "workers' signs of life, and their clock check", HOUR, append_time=True),
             Topic(self.policies, "one of its own", "promises that were applied to all workers", None, more=_COMPACTED),
+            Topic(self.silences, "id", "alerts that are told to nobody for a while", None, more=_COMPACTED),
         )
 
     def name(self, base: str) -> str:

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 
 from config.errors import Problem, shown
 from config.policies import promise_terms
+from config.rota import LOOK_AHEAD, Feed, gaps
 from streams.instants import DAY, format_instant, to_datetime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from config.calendars import BusinessHours
     from config.policies import PolicyFile
-    from config.routing import Routing
+    from config.routes import Routing
     from streams.policies import Policy
 
 _NEAR = 60 * DAY
 """How long before the last known holiday a calendar is called ending."""
+_DESTINATION, _ROTA, _QUIET = "the destination", "the rota", "the quiet hours"
 
 
 def advice(file: PolicyFile, now: int) -> list[Problem]:
@@ -27,13 +29,52 @@ def advice(file: PolicyFile, now: int) -> list[Problem]:
     return [*_calendars(file, now), *_gaps(file)]
 
 
-def routing_advice(routing: Routing, file: PolicyFile, routing_file: str) -> list[Problem]:
-    """Routes that ask for a policy which is not there, destinations that no route names."""
+def routing_advice(routing: Routing, file: PolicyFile, routing_file: str, now: int) -> list[Problem]:
+    """Routes that ask for a policy which is not there, what no route names, and when nobody would be told or called."""
     asked = {name for route in routing.routes for name in route.when.get("policy", ())}
-    used = {name for route in routing.routes for name in route.to}
     unknown = [f"asks for the policy {shown(name)}, which is not in {file.file}" for name in asked - file.lines.keys()]
-    unused = [f"the destination {shown(name)} is named by no route" for name in routing.destinations.keys() - used]
-    return [Problem(routing_file, None, "routes", reason) for reason in sorted(unknown) + sorted(unused)]
+    unused = sorted(f"{what} {shown(name)}: no route names it" for what, name in _unused(routing))
+    problems = [Problem(routing_file, None, "routes", reason) for reason in [*sorted(unknown), *unused]]
+    if (reason := _untold(routing)) is not None:
+        problems.append(Problem(routing_file, None, "routes", reason))
+    return [*problems, *_rota_gaps(routing, routing_file, now)]
+
+
+def _unused(routing: Routing) -> Iterator[tuple[str, str]]:
+    named: dict[str, Mapping[str, object]] = {_DESTINATION: routing.destinations, _ROTA: routing.rotas}
+    used = {
+        _DESTINATION: {name for route in routing.routes for name in route.to},
+        _ROTA: {name for route in routing.routes for name in route.on_call},
+    }
+    yield from ((what, name) for what in named for name in named[what].keys() - used[what])
+    quiet = {name for route in routing.routes for name in route.quiet}
+    yield from ((_QUIET, name) for name, each in routing.quiets.items() if not each.to and name not in quiet)
+
+
+def _untold(routing: Routing) -> str | None:
+    """Why those who run the monitor may not hear that it is not well."""
+    own = [route for route in routing.routes if "operations" in route.when.get("level", ())]
+    if not own:
+        return "the monitor's own alerts have no route (write one that asks for level: operations)"
+    told = {name for route in own for name in route.to}
+    if not told:
+        return "the monitor's own alerts are told to nobody (name destinations in the route for level: operations)"
+    if len(told | {name for route in routing.routes for name in route.to}) == 1:
+        return f"nobody is told when {shown(*told)} fails (name a second destination for level: operations)"
+    return None
+
+
+def _rota_gaps(routing: Routing, file: str, now: int) -> Iterator[Problem]:
+    for rota in routing.rotas.values():
+        if isinstance(rota.turns, Feed):
+            continue  # what it says is known where it is fetched
+        holes = gaps(rota, now, now + LOOK_AHEAD)
+        if holes:
+            since, until = holes[0]
+            end = f"until {format_instant(until)}" if until < now + LOOK_AHEAD else "on"
+            again = ", and then again" if len(holes) > 1 else ""
+            reason = f"nobody is on call from {format_instant(since)} {end}{again} (add somebody, or an override)"
+            yield Problem(file, rota.line, f"rotas.{rota.name}", reason)
 
 
 def reaches_back(old: PolicyFile, new: PolicyFile, now: int) -> list[Problem]:

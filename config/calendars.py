@@ -88,6 +88,18 @@ def parse_date(text: str) -> date:
     raise ValueError(f"not a date: {shown(text)} (write 2026-10-01)")
 
 
+def parse_times(text: str) -> tuple[int, int]:
+    """The times of `09:00-18:00` in seconds since midnight, in whatever order; raises ValueError with the remedy."""
+    match = _HOURS.fullmatch(text)
+    if match is None:
+        raise ValueError(f"not hours: {shown(text)} (write 09:00-18:00)")
+    start_hour, start_minute, end_hour, end_minute = map(int, match.groups())
+    start, end = start_hour * 60 + start_minute, end_hour * 60 + end_minute
+    if start_minute > 59 or end_minute > 59 or max(start, end) > 24 * 60:
+        raise ValueError(f"no such time of day: {shown(text)} (00:00 to 24:00)")
+    return start * 60, end * 60
+
+
 def format_hours(hours: Hours) -> str:
     """`09:00-12:00, 13:00-18:00`, or `closed`."""
     return ", ".join(f"{_clock(start)}-{_clock(end)}" for start, end in hours) or "closed"
@@ -100,7 +112,7 @@ def _clock(second: int) -> str:
 def _calendar(name: str, node: Node) -> BusinessHours | None:
     found = node.entries(CALENDAR_KEYS, required=("timezone", "weekly"))
     problems_before = len(node.problems)
-    zone = found["timezone"].read(read_zone) if "timezone" in found else None
+    zone = found["timezone"].read(parse_zone) if "timezone" in found else None
     weekly = _weekly(found["weekly"]) if "weekly" in found else {}
     holidays = _holidays(found["holidays"], weekly) if "holidays" in found else _Holidays({}, None, ())
     special = dict(holidays.days)
@@ -116,8 +128,8 @@ def _calendar(name: str, node: Node) -> BusinessHours | None:
     return BusinessHours(calendar, weekly, special, holidays.countries, node.line)
 
 
-def read_zone(text: str) -> str:
-    """The name of a zone; raises ValueError."""
+def parse_zone(text: str) -> str:
+    """The name of a zone that there is; raises ValueError with the remedy."""
     try:
         ZoneInfo(text)
     except (KeyError, ValueError, OSError):
@@ -145,18 +157,12 @@ def _hours(node: Node) -> Hours:
 
 
 def _segment(text: str) -> tuple[int, int]:
-    match = _HOURS.fullmatch(text)
-    if match is None:
-        raise ValueError(f"not hours: {shown(text)} (write 09:00-18:00)")
-    start_hour, start_minute, end_hour, end_minute = map(int, match.groups())
-    start, end = start_hour * 60 + start_minute, end_hour * 60 + end_minute
-    if start_minute > 59 or end_minute > 59 or max(start, end) > 24 * 60:
-        raise ValueError(f"no such time of day: {shown(text)} (00:00 to 24:00)")
+    start, end = parse_times(text)
     if start >= end:
         raise ValueError(
             f"ends before it begins: {shown(text)} (hours past midnight: 22:00-24:00, and 00:00-06:00 on the next day)"
         )
-    return start * 60, end * 60
+    return start, end
 
 
 class _Holidays(NamedTuple):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from config.errors import shown
-from config.secret import read_secret
+from config.secret import fill
 from streams.instants import DAY, HOUR, MINUTE, SECOND, parse_duration
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ DEFAULT_TIMEOUT = 10 * SECOND
 
 _LONGEST_TIMEOUT = 2 * MINUTE
 _PERIODS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
-_PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
 _SHORTEST_SECRET = 8
@@ -29,14 +28,7 @@ _SHORTEST_SECRET = 8
 
 def filled(environ: Mapping[str, str], parse: Callable[[str], str]) -> Callable[[str], str]:
     """`parse` after each `${NAME}` was replaced by the secret of that name; no message repeats a secret."""
-
-    def value(match: re.Match[str]) -> str:
-        secret = read_secret(environ, match[1])
-        if secret is None:
-            raise ValueError(f"the environment variable {match[1]} is not set (set it, or {match[1]}_FILE)")
-        return secret
-
-    return lambda text: parse(_PLACEHOLDER.sub(value, text))
+    return lambda text: parse(fill(environ, text))
 
 
 def https_or_http(text: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from config.calendars import read_zone
+from config.calendars import parse_zone
 from config.destination_types import (
     UTC,
     Apprise,
@@ -227,11 +227,11 @@ def read_destination(name: str, node: Node, environ: Mapping[str, str]) -> Desti
 
 
 def _look(found: Mapping[str, Node]) -> Look:
-    zone = found["timezone"].read(read_zone) if "timezone" in found else None
+    zone = found["timezone"].read(parse_zone) if "timezone" in found else None
     teams = {
         team: ZoneInfo(named)
         for team, node in (found["team_timezones"].mapping() if "team_timezones" in found else {}).items()
-        if (named := node.read(read_zone)) is not None
+        if (named := node.read(parse_zone)) is not None
     }
     shows = [node.choice(SHOWN, "part of people") for node in found["show"].many()] if "show" in found else []
     return Look(

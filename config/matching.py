@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,6 +28,19 @@ def read_when(node: Node | None, known: Sequence[str], values: Mapping[str, Sequ
         read = [item.text() if fixed is None else item.choice(fixed, name) for item in items]
         when[name] = frozenset(value for value in read if value is not None)
     return when
+
+
+def fits(when: Mapping[str, frozenset[str]], record: Mapping[str, Any]) -> bool:
+    """Whether a record's fields are as a `when` asks."""
+    return not any(unfit(when, record))
+
+
+def unfit(when: Mapping[str, frozenset[str]], record: Mapping[str, Any]) -> Iterator[str]:
+    """The attributes in which a record is not as a `when` asks."""
+    for name, values in when.items():
+        value = record.get(name)
+        if (str(value) if isinstance(value, int) else value) not in values:
+            yield name
 
 
 class Rule(NamedTuple):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 FILE_KEYS = ("version", "calendars", "policies")
 POLICY_KEYS = ("name", "when", "effective", "targets")
 EFFECTIVE_KEYS = ("from", "until")
-PROMISE_KEYS = ("limit", "calendar", "warn", "pause_on", "met_by", "after_reopen")
+PROMISE_KEYS = ("limit", "calendar", "warn", "pause_on", "met_by", "after_reopen", "escalate")
 AFTER_REOPEN = ("total", "first")
 ANSWERED = ("first_response", "next_response")
 """The targets that `met_by` may be written for."""
@@ -42,6 +42,7 @@ ANSWERED = ("first_response", "next_response")
 RUNNING = ("open", "waiting_on_customer", "on_hold")
 """The statuses in which a clock runs unless it is paused there."""
 
+MOST_STEPS = 9
 _WEEKS = 520
 _PERCENT = re.compile(r"(\d{1,2}(?:\.\d{1,3})?)%")
 
@@ -152,10 +153,11 @@ def _promise(policy: str, target: str, node: Node, calendars: Mapping[str, Busin
         after_reopen = found["after_reopen"].choice(AFTER_REOPEN, "way to go on") or after_reopen
         if target != "resolution":
             found["after_reopen"].bad("only resolution has it (leave it out)")
+    escalate = _escalate(found["escalate"], hours) if "escalate" in found else ()
     if limit is None:
         return None
     way = cast("Literal['total', 'first']", after_reopen)
-    return Promise(policy, target, limit, hours.calendar, warn, pause_on, met_by, way)
+    return Promise(policy, target, limit, hours.calendar, warn, pause_on, met_by, way, escalate)
 
 
 def _limit(node: Node, hours: BusinessHours) -> int | None:
@@ -183,6 +185,24 @@ def _warn(node: Node, limit: int | None) -> tuple[Threshold, ...]:
             item.bad(f"{threshold.text} is written twice (remove one)")
         thresholds.append(threshold)
     return tuple(sorted(thresholds, key=lambda threshold: threshold.at(limit or 0)))
+
+
+def _escalate(node: Node, hours: BusinessHours) -> tuple[int, ...]:
+    """How long after a breach each step comes, in order."""
+    steps: list[int] = []
+    for item in node.many():
+        after = item.read(parse_duration)
+        if after is None:
+            continue
+        if after <= (steps[-1] if steps else 0):
+            item.bad("not after the step before it (write later ones later, the first more than 0s)")
+        elif after > _WEEKS * hours.seconds_a_week() * SECOND:
+            item.bad(f"over ten years in calendar {hours.calendar.name} (write a shorter time)")
+        else:
+            steps.append(after)
+    if len(steps) > MOST_STEPS:
+        node.bad(f"over {MOST_STEPS} steps (leave some out)")
+    return tuple(steps)
 
 
 def _threshold(text: str) -> Threshold:
@@ -225,6 +245,8 @@ def promise_terms(promise: Promise) -> dict[str, object]:
         "pause_on": sorted(promise.pause_on),
         "met_by": sorted(promise.met_by),
         "after_reopen": promise.after_reopen,
+        # Left out where there are none: so promises that have none mean what they meant before there were any.
+        **({"escalate": list(promise.escalate)} if promise.escalate else {}),
     }
 
 

@@ -12,8 +12,11 @@ from typing import Any
 from config.calendars import DATE_PATTERN, HOURS_PATTERN, WEEKDAYS
 from config.destination_values import RATE_PATTERN
 from config.destinations import KINDS, LANGUAGES, NAME_PATTERN, SECURITY, SHOWN
+from config.people import ID_PATTERN, SERVICES
 from config.policies import AFTER_REOPEN, ANSWERED
-from config.routing import ALERT_KEYS, ALERT_VALUES, HOURS
+from config.rota_file import EDGE_PATTERN, HAND_OVER_PATTERN
+from config.routes import HOURS
+from config.routing import ALERT_KEYS, ALERT_VALUES
 from streams.policies import MATCHED, MET_BY, STATUSES, TARGETS
 
 Schema = dict[str, Any]
@@ -51,6 +54,9 @@ def routing_json_schema() -> Schema:
             {
                 "version": _VERSION,
                 "calendars": _calendars(),
+                "people": {"type": "object", "additionalProperties": _person()},
+                "rotas": {"type": "object", "additionalProperties": _rota()},
+                "quiet": {"type": "object", "additionalProperties": _quiet()},
                 "destinations": {
                     "type": "object",
                     "propertyNames": {"pattern": f"^{NAME_PATTERN}$"},
@@ -134,6 +140,7 @@ def _promise(target: str) -> Schema:
         "limit": _text(_DURATION, "15m, 1h30m, 24h; never days"),
         "calendar": _WORD | {"description": "in whose hours time counts; else day and night"},
         "warn": _one_or_many(threshold, description="50% of the limit has passed, or 5m are left"),
+        "escalate": _one_or_many(_text(_DURATION), description="so long after a breach the next people are told"),
         "pause_on": _one_or_many({"enum": list(STATUSES)}, description="statuses in which the clock rests"),
     }
     if target in ANSWERED:
@@ -176,12 +183,47 @@ def _destination(kind: str) -> Schema:
     return _keys(common | {key: own[key] for key in KINDS[kind].keys}, required=("kind", *KINDS[kind].required))
 
 
-def _route() -> Schema:
+def _person() -> Schema:
+    ids = {service: _text(ID_PATTERN, f"the id by which {service} knows them") for service in SERVICES}
+    return _keys({"name": _WORD | {"maxLength": 80, "description": "as cards name them; else the key"}, **ids})
+
+
+def _rota() -> Schema:
+    edge = _text(EDGE_PATTERN, "an instant, or a date and time by the clock of the rota's zone")
+    override = _keys({"from": edge, "until": edge, "person": _WORD}, required=("from", "until", "person"))
+    properties: Schema = {
+        "timezone": {"type": "string", "minLength": 1, "description": "IANA name, such as Asia/Shanghai"},
+        "hand_over": _text(HAND_OVER_PATTERN, "mon 09:00; of a calendar the hour at which its whole days begin"),
+        "starts": _text(DATE_PATTERN, "when the first one's turn began"),
+        "ends": _text(DATE_PATTERN, "the hand-over at which the rota is over"),
+        "weekly": _one_or_many(_WORD, 1, "people of this file who take turns, a week each"),
+        "calendar": _text(r"(\$\{|(https?|webcals?)://)\S*", "URL of an iCalendar; ${NAME} comes from the environment"),
+        "overrides": {"type": "array", "items": override, "description": "they win; they do not overlap"},
+    }
+    either = {"oneOf": [{"required": ["weekly", "hand_over", "starts"]}, {"required": ["calendar"]}]}
+    return _keys(properties, required=("timezone",)) | either
+
+
+def _quiet() -> Schema:
+    passing = _one_or_many(_keys(_asked()) | {"minProperties": 1}, 1, "what goes at once all the same")
+    to = _one_or_many(_WORD, description="destinations that are always held; else those of routes that name it")
+    return _keys({"hours": _one_or_many(_WORD, 1, _HOURS_OF_DAY), "to": to, "pass": passing}, required=("hours",))
+
+
+_HOURS_OF_DAY = "calendars of this file, of which any is open, or 22:00-07:00 Asia/Shanghai"
+
+
+def _asked() -> Schema:
     words = {key: {"enum": list(ALERT_VALUES[key])} if key in ALERT_VALUES else _WORD for key in ALERT_KEYS}
-    asked = {key: _one_or_many(word, 1) for key, word in words.items()}
-    asked[HOURS] = _one_or_many(_WORD, 1, "calendars of this file, of which any is open")
+    return {key: _one_or_many(word, 1) for key, word in words.items()}
+
+
+def _route() -> Schema:
+    asked = _asked() | {HOURS: _one_or_many(_WORD, 1, _HOURS_OF_DAY)}
     to = _one_or_many(_WORD, description="names of destinations; an empty list tells nobody")
-    return _keys({"when": _keys(asked), "to": to}, required=("to",))
+    on_call = _one_or_many(_WORD, description="rotas, primary first; a message names who is on call")
+    quiet = _one_or_many(_WORD, description="quiet hours of this route")
+    return _keys({"when": _keys(asked), "to": to, "on_call": on_call, "quiet": quiet}, required=("to",))
 
 
 if __name__ == "__main__":

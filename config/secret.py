@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,20 @@ from config.errors import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def fill(environ: Mapping[str, str], text: str) -> str:
+    """The text with each `${NAME}` in it replaced by the secret of that name; raises ValueError where there is none."""
+
+    def value(match: re.Match[str]) -> str:
+        secret = read_secret(environ, match[1])
+        if secret is None:
+            raise ValueError(f"the environment variable {match[1]} is not set (set it, or {match[1]}_FILE)")
+        return secret
+
+    return _PLACEHOLDER.sub(value, text)
 
 
 def read_secret(environ: Mapping[str, str], name: str) -> str | None:
@@ -31,3 +47,20 @@ def read_secret(environ: Mapping[str, str], name: str) -> str | None:
     if not secret:
         raise ValueError(f"{name}_FILE: {shown(file)} is empty")
     return secret
+
+
+class StandIns(dict[str, str]):
+    """The environment, where a missing secret is noted: a file is checked where its secrets are not known."""
+
+    def __init__(self) -> None:
+        super().__init__(os.environ)
+        self.asked: list[str] = []
+
+    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]  # narrower than the base
+        """The variable, or a stand-in which is a URL and a header's value alike."""
+        if name in self or name.endswith("_FILE"):
+            return super().get(name, default)
+        if not super().get(f"{name}_FILE"):
+            self.asked.append(name)
+            return "https://unset.invalid"
+        return default

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX = "SLAWATCH_"
-SECRETS = ("redis", "kafka_password")
+SECRETS = ("redis", "kafka_password", "heartbeat_url")
 """Settings that may also be given as `SLAWATCH_NAME_FILE`, a file that holds the value; never shown."""
 
 LONGEST_WINDOW = 7 * DAY
@@ -95,6 +95,18 @@ def _redis_url(text: str) -> str:
     return text
 
 
+def _called_url(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not text.isprintable() or " " in text:
+        raise ValueError("not an http or https URL (write https://host/path)")
+    return secret
+
+
 def _name(text: str) -> str:
     if text and not _NAME.fullmatch(text):
         raise ValueError(f"not usable in topic names: {shown(text)} (letters, digits, '.', '_', '-'; at most 80)")
@@ -162,6 +174,12 @@ class Settings(BaseSettings):
     input_stall: LongerThanZero = Field(
         default=60 * SECOND,
         description="how long the input may stall before operations are told that the monitor is blind",
+    )
+    heartbeat_url: Annotated[SecretStr, AfterValidator(_called_url)] | None = Field(
+        default=None, description="URL that the notifier calls every minute while all is well; none: nobody is called"
+    )
+    silence_limit: LongerThanZero = Field(
+        default=7 * DAY, description="the longest time for which alerts may be silenced at once"
     )
     metrics_listen: Address = Field(default="127.0.0.1:9464", description="where the worker serves /metrics and health")
     notifier_listen: Address = Field(
@@ -332,7 +350,7 @@ def _certificates(settings: Settings, server: str, unused: str) -> list[Problem]
     return problems
 
 
-_DURATIONS = ("session_timeout", "grace", "retention", "max_ahead", "alert_max_age", "input_stall")
+_DURATIONS = ("session_timeout", "grace", "retention", "max_ahead", "alert_max_age", "input_stall", "silence_limit")
 
 
 def _written(name: str, value: Any) -> str:

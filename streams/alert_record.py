@@ -14,7 +14,7 @@ from streams.policies import TARGETS
 Level = Literal["warning", "breach", "escalation", "operations"]
 Kind = Literal["raised", "corrected", "recovered"]
 
-Subject = Literal["input", "retention", "clock", "partitions", "changelog"]
+Subject = Literal["input", "retention", "clock", "partitions", "changelog", "workers", "delivery", "config", "calendar"]
 """What an alert of level `operations` is about."""
 
 
@@ -41,6 +41,8 @@ class Alert(msgspec.Struct, kw_only=True, gc=False):
     late: bool = False
     message: str | msgspec.UnsetType = msgspec.UNSET
     """What is wrong with the monitor itself: level `operations`, of no ticket."""
+    destination: str | msgspec.UnsetType = msgspec.UNSET
+    """Of `operations` that are about a destination: which one."""
 
 
 read = msgspec.json.Decoder(Alert).decode
@@ -53,12 +55,15 @@ def alert_id(ticket_id: str, mark: Mark) -> str:
     return blake2b("\x1f".join(parts).encode(), digest_size=12).hexdigest()
 
 
-def operations(subject: Subject, message: str, since: int, now: int, *, over: bool = False) -> Alert:
+def operations(
+    subject: Subject, message: str, since: int, now: int, *, over: bool = False, about: str = "", destination: str = ""
+) -> Alert:
     """Tells those who run the monitor that it is not well since an instant, or well again.
 
-    Workers that notice the same within a minute give it the same id.
+    Processes that notice the same within a minute give it the same id; `about` tells apart what is not the same.
     """
-    identity = f"operations\x1f{subject}\x1f{since // MINUTE}"
+    named = [part for part in (about, destination) if part]
+    identity = "\x1f".join(["operations", subject, str(since // MINUTE), *named])
     return Alert(
         alert_id=blake2b(identity.encode(), digest_size=12).hexdigest(),
         kind="recovered" if over else "raised",
@@ -72,4 +77,5 @@ def operations(subject: Subject, message: str, since: int, now: int, *, over: bo
         started_at=format_instant(since),
         decided_at=format_instant(now),
         message=message,
+        destination=destination or msgspec.UNSET,
     )

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from streams.alert_record import Alert, alert_id
+from streams.alert_record import Alert, Level, alert_id
 from streams.clocks import Clock
 from streams.facts import CANCELLED, Mark
 from streams.fold import State
@@ -17,6 +17,8 @@ from streams.ticket import Ticket
 
 LATE: Final = MINUTE
 """An alert decided later than this after deadline and grace says so."""
+
+_LEVELS: Final[dict[str, Level]] = {"warning": "warning", "breach": "breach", "escalation": "escalation"}
 
 
 class Gate(NamedTuple):
@@ -66,6 +68,10 @@ def ring(ticket_id: str, ticket: Ticket, policies: Policies, gate: Gate) -> list
             raised = msgspec.structs.replace(due.mark, corrected=False)
             ticket.marks = [due.mark if mark == raised else mark for mark in ticket.marks]
         else:
+            if due.mark.level == "escalation" and _acknowledged(ticket_id, ticket.state, due.mark):
+                # Remembered as if it had been taken back: it is never said, nor corrected.
+                ticket.marks = [*ticket.marks, msgspec.structs.replace(due.mark, corrected=True)]
+                continue
             ticket.marks = [*ticket.marks, due.mark]
             if due.mark.level == "warning" and _breached_by(due.clock, ticket.state, gate.up_to + 1):
                 continue  # the breach says it
@@ -78,7 +84,8 @@ def recall(ticket: Ticket, said: Alert) -> bool:
     target = TARGETS.index(said.target) if said.target in TARGETS else None
     if target is None or said.level == "operations":
         return False
-    raised = Mark(said.level, target, said.cycle, said.threshold or "")
+    detail = str(said.step) if said.step is not None else said.threshold or ""
+    raised = Mark(said.level, target, said.cycle, detail)
     corrected = msgspec.structs.replace(raised, corrected=True)
     if corrected in ticket.marks or (raised in ticket.marks and said.kind != "corrected"):
         return False
@@ -115,13 +122,15 @@ def _pending(
         breach = ("breach", clock.target, clock.cycle, "")
         if breach not in announced and _deadline(clock, overdue_at) >= announced_from:
             yield overdue_at, (*breach, False), clock
-        if clock.breached is not None:
+        if clock.since is None:
             continue
         promise = promises.of(clock.target, clock.start)
-        if promise is not None and promise.warn:
+        if promise is not None and promise.warn and clock.breached is None:
             for at, text in _warnings(clock, promise):
                 if at < overdue_at and ("warning", clock.target, clock.cycle, text) not in announced:
                     yield at, ("warning", clock.target, clock.cycle, text, False), clock
+        if promise is not None and promise.escalate:
+            yield from _escalations(clock, promise, overdue_at, marks, announced_from)
 
 
 def _deadline(clock: Clock, overdue_at: int) -> int:
@@ -136,16 +145,43 @@ def _warnings(clock: Clock, promise: Promise) -> Iterator[tuple[int, str]]:
         yield promise.calendar.add(clock.since, left) if left > 0 else clock.since, threshold.text
 
 
+def _escalations(
+    clock: Clock, promise: Promise, overdue_at: int, marks: list[Mark], announced_from: int
+) -> list[tuple[int, tuple[str, int, int, str, bool], Clock | None]]:
+    """The steps that come after a breach which was announced and stands, or will be, in the hours of its limit."""
+    ours = [mark for mark in marks if mark.target == clock.target and mark.cycle == clock.cycle]
+    of_clock = {(mark.level, mark.detail): mark for mark in ours}
+    breach = of_clock.get(("breach", ""))
+    if breach.corrected if breach is not None else _deadline(clock, overdue_at) < announced_from:
+        return []
+    steps = [(str(step), after) for step, after in enumerate(promise.escalate, 1)]
+    return [
+        (promise.calendar.add(overdue_at, after), ("escalation", clock.target, clock.cycle, step, False), clock)
+        for step, after in steps
+        if ("escalation", step) not in of_clock
+    ]
+
+
 def _is_wrong(ticket: Ticket, mark: Mark) -> bool:
-    """Whether a breach was announced that was none. A warning was right when it rang."""
+    """Whether a breach was announced that was none, or told to further people. A warning was right when it rang."""
     state = ticket.state
-    if mark.level != "breach" or state is None:
+    if mark.level == "warning" or state is None:
         return False
     clock = _clock_of(state, mark)
     if clock is not None:
         return not _breached_by(clock, state, ticket.settled_at)
     kept = [kept.cycle for kept in state.clocks if kept.target == mark.target]
     return not kept or mark.cycle > min(kept)  # an older one went into the totals
+
+
+def _acknowledged(ticket_id: str, state: State, escalation: Mark) -> bool:
+    """Whether somebody has acknowledged the breach that would be told to further people, or an earlier step of it."""
+    if not state.acknowledged:
+        return False
+    target, cycle = escalation.target, escalation.cycle
+    earlier = [Mark("escalation", target, cycle, str(step)) for step in range(1, int(escalation.detail))]
+    ids = [alert_id(ticket_id, mark) for mark in [Mark("breach", target, cycle), *earlier]]
+    return any(fact.alert_id in ids for fact in state.acknowledged)
 
 
 def _breached_by(clock: Clock | None, state: State, now: int) -> bool:
@@ -164,8 +200,9 @@ def _alert(ticket_id: str, state: State, due: Due, policies: Policies, gate: Gat
     alert = Alert(
         alert_id=alert_id(ticket_id, mark),
         kind="corrected" if mark.corrected else "raised",
-        level="warning" if mark.level == "warning" else "breach",
-        threshold=mark.detail or None,
+        level=_LEVELS[mark.level],
+        threshold=mark.detail or None if mark.level != "escalation" else None,
+        step=int(mark.detail) if mark.level == "escalation" else None,
         ticket_id=ticket_id,
         target=TARGETS[mark.target],
         cycle=mark.cycle,

@@ -59,6 +59,8 @@ class Promise:
     pause_on: frozenset[str] = frozenset()
     met_by: frozenset[str] = MET_BY
     after_reopen: Literal["total", "first"] = "total"
+    escalate: tuple[int, ...] = ()
+    """How long after a breach the next people are told, once each, while nobody answers or acknowledges it."""
     rests: frozenset[int] = field(init=False)
     """Codes of the statuses in which its clock does not run."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from itertools import groupby
 from pathlib import Path
@@ -14,7 +13,9 @@ from config.advice import advice, reaches_back, routing_advice
 from config.calendars import format_hours
 from config.errors import ConfigError, Problem
 from config.policies import default_policy_file, read_policy_file
+from config.rota import LOOK_AHEAD, Feed, stretches
 from config.routing import load_routing
+from config.secret import StandIns
 from config.settings import load_settings
 from streams.instants import HOUR, MINUTE, SECOND, format_instant, to_datetime
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
     from config.calendars import BusinessHours
     from config.policies import PolicyFile
-    from config.routing import Routing
+    from config.quiet import Quiet
+    from config.rota import Rota
+    from config.routes import Routing
     from streams.policies import Policy, Promise
 
     T = TypeVar("T")
@@ -52,7 +55,7 @@ def command(policies: Path | None, routing: Path | None, against: Path | None) -
     routing = routing or (settings.routing if settings else None)
     file = _try(lambda: read_policy_file(policies) if policies else default_policy_file(), problems)
     old = _try(lambda: read_policy_file(against), problems) if against is not None else None
-    unset = _Unset()
+    unset = StandIns()
     routes = _try(lambda: load_routing(routing, unset), problems) if routing is not None else None
     if problems or file is None:
         raise ConfigError(problems)
@@ -60,9 +63,9 @@ def command(policies: Path | None, routing: Path | None, against: Path | None) -
         click.echo(line)
     warnings = advice(file, now) + (reaches_back(old, file, now) if old is not None else [])
     if routing is not None and routes is not None:
-        for line in routing_lines(routes, str(routing)):
+        for line in routing_lines(routes, str(routing), now):
             click.echo(line)
-        warnings += routing_advice(routes, file, str(routing))
+        warnings += routing_advice(routes, file, str(routing), now)
         warnings += [Problem(str(routing), None, f"${{{name}}}", "is not set here") for name in unset.asked]
     for warning in warnings:
         click.echo(f"warning: {warning}")
@@ -85,31 +88,38 @@ def policy_lines(file: PolicyFile, now: int) -> Iterator[str]:
             yield f"    next: {'; '.join(special)}"
 
 
-def routing_lines(routing: Routing, file: str) -> Iterator[str]:
-    """A routing file in words."""
+def routing_lines(routing: Routing, file: str, now: int) -> Iterator[str]:
+    """A routing file in words, as of the instant now."""
     yield f"\n{file}: OK, {len(routing.destinations)} destinations; the first route that fits is taken"
     for number, route in enumerate(routing.routes, 1):
         asked = _asked(route.when)
         if route.hours:
-            asked = [*asked, f"in the hours of {' or '.join(calendar.name for calendar in route.hours)}"]
-        yield f"{number}. {'; '.join(asked) or 'every other alert'} -> {', '.join(route.to) or 'nobody'}"
+            asked = [*asked, f"in the hours of {' or '.join(hours.text for hours in route.hours)}"]
+        names = f", naming who is on call by {', then '.join(route.on_call)}" if route.on_call else ""
+        held = f", held in {' and '.join(route.quiet)}" if route.quiet else ""
+        yield f"{number}. {'; '.join(asked) or 'every other alert'} -> {', '.join(route.to) or 'nobody'}{names}{held}"
+    if routing.rotas:
+        yield "\nOn call"
+        yield from (f"  {name}: {_turns(rota, now)}" for name, rota in routing.rotas.items())
+    if routing.quiets:
+        yield "\nQuiet hours"
+        yield from (f"  {name}: {_quiet(quiet)}" for name, quiet in routing.quiets.items())
 
 
-class _Unset(dict[str, str]):
-    """The environment, where a missing secret is noted: a file is checked where its secrets are not known."""
+def _turns(rota: Rota, now: int) -> str:
+    """`Ann until 2026-01-12T01:00:00Z, then Bo`."""
+    if isinstance(rota.turns, Feed):
+        return "by a calendar that the notifier reads"
+    first, *later = stretches(rota, now, now + LOOK_AHEAD)
+    who = [part.person.name if part.person is not None else "nobody" for part in (first, *later)]
+    return f"{who[0]} until {format_instant(first.until)}, then {who[1]}" if later else who[0]
 
-    def __init__(self) -> None:
-        super().__init__(os.environ)
-        self.asked: list[str] = []
 
-    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]  # narrower than the base
-        """The variable, or a stand-in which is a URL and a header's value alike."""
-        if name in self or name.endswith("_FILE"):
-            return super().get(name, default)
-        if not super().get(f"{name}_FILE"):
-            self.asked.append(name)
-            return "https://unset.invalid"
-        return default
+def _quiet(quiet: Quiet) -> str:
+    to = f"holds what goes to {' or '.join(sorted(quiet.to))}" if quiet.to else "holds what a route gives to it"
+    passes = [" and ".join(_asked(when)) for when in quiet.passes]
+    but = f", but for {', or '.join(passes)}" if passes else ""
+    return f"{' or '.join(hours.text for hours in quiet.hours)}; {to}{but}"
 
 
 def _try(read: Callable[[], T], problems: list[Problem]) -> T | None:
@@ -143,6 +153,8 @@ def _promised(promise: Promise) -> str:
             for threshold in promise.warn
         ]
         parts.append(f"warns {' and '.join(warnings)}")
+    if promise.escalate:
+        parts.append(f"escalates {' and '.join(_spelled(after) for after in promise.escalate)} after a breach")
     if promise.pause_on:
         parts.append(f"rests while {' or '.join(_words(status) for status in sorted(promise.pause_on))}")
     if len(promise.met_by) < _ALL_ANSWERS:

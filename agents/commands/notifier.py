@@ -6,7 +6,8 @@ import asyncio
 import logging
 import signal
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,20 +22,25 @@ from agents.notifier.claims_redis import RedisClaims
 from agents.notifier.endpoints import endpoints
 from agents.notifier.http import open_session
 from agents.notifier.notifier import Notifier
+from agents.notifier.upkeep import Lasting, upkeep
+from agents.notifier.watched import WatchedSender
 from agents.redis import client
 from agents.topics import Topics
 from agents.web import serving
 from config.errors import ConfigError, Problem
-from config.routing import Routing, load_routing
+from config.routing import load_routing
 from config.settings import Settings, load_settings, split_address, variable
 from streams.instants import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     import aiohttp
 
     from agents.notifier.claims import Claims
+    from agents.notifier.silences import Silence
+    from agents.notifier.upkeep import Upkeep
+    from config.routes import Routing
 
 log = logging.getLogger("slawatch.notifier")
 
@@ -59,14 +65,15 @@ def command() -> None:
 
 async def _run(settings: Settings, routing: Routing) -> None:
     following: Routing | None = routing
+    lasting = Lasting()
     async with open_session() as session, _claims(settings) as claims:
         while following is not None:
-            following = await _deliver(settings, following, session, claims)
+            following = await _deliver(settings, following, session, claims, lasting)
     log.info("stopped: what was under way is recorded")
 
 
 async def _deliver(
-    settings: Settings, routing: Routing, session: aiohttp.ClientSession, claims: Claims
+    settings: Settings, routing: Routing, session: aiohttp.ClientSession, claims: Claims, lasting: Lasting
 ) -> Routing | None:
     """Deliver until told to end, or until the routing file is loaded again: then gives what it says now.
 
@@ -78,22 +85,38 @@ async def _deliver(
         f"{settings.app}-notifier",
     )
 
+    house: list[Upkeep] = []  # from `fit` on
+
+    def silencing(alert: Mapping[str, Any], decided_at: int) -> Silence | None:
+        return house[0].silencing(alert, decided_at)
+
     async def fit() -> None:
-        read, written = (topics.alerts, topics.deliveries), (topics.deliveries, topics.heartbeats)
+        """Once Kafka is reached, and before the first alert is read."""
+        read = (topics.alerts, topics.deliveries, topics.heartbeats, topics.silences)
+        written = (topics.alerts, topics.deliveries, topics.heartbeats)
         await refuse_missing_rights(reached, Rights(reads=read, writes=written, group=group))
-        await topics.refuse_problems(reached, None, None, (*read, topics.heartbeats))
+        await topics.refuse_problems(reached, None, None, read)
+        beside = upkeep(settings, reached, topics, routing, session, notifier.metrics, lasting, problems)
+        house.append(await stack.enter_async_context(beside))
+
+    def problems() -> Mapping[str, str]:
+        return notifier.problems
 
     notifier = Notifier(
         connection=reached,
         topics=topics,
         group=group,
         routes=routing,
-        endpoints=endpoints(routing, session, wall_clock),
+        endpoints=[
+            replace(endpoint, sender=WatchedSender(endpoint.name, endpoint.sender, lasting.health))
+            for endpoint in endpoints(routing, session, wall_clock)
+        ],
         claims=claims,
         clock=wall_clock,
         max_age=settings.alert_max_age,
         session_timeout=settings.session_timeout,
         fit=fit,
+        silencing=silencing,
     )
     orders: list[Routing | None] = []
 
@@ -106,9 +129,11 @@ async def _deliver(
         try:
             orders.append(load_routing(settings.routing))
         except ConfigError as error:
+            lasting.routing_refused(str(error.problems[0]))
             notifier.metrics.routing_right.set(0)
             log.error("the changed routing is refused; the one loaded before stays in force:\n%s", error)
         else:
+            lasting.refused = None
             log.warning("the routing of %s takes effect", settings.routing)
             notifier.stop()
 
@@ -118,9 +143,7 @@ async def _deliver(
     host, port = split_address(settings.notifier_listen)
     async with AsyncExitStack() as stack:
         try:
-            served = await stack.enter_async_context(
-                serving(host, port, notifier.metrics.registry, lambda: notifier.problems)
-            )
+            served = await stack.enter_async_context(serving(host, port, notifier.metrics.registry, problems))
         except OSError as error:
             raise Fault(f"{variable('notifier_listen')}={settings.notifier_listen}: {error.strerror}") from error
         log.info("metrics on port %d of %s", served, host)

@@ -29,6 +29,7 @@ from agents.notifier.claims import MemoryClaims
 from agents.notifier.notifier import Endpoint, Notifier
 from agents.simulator import live
 from agents.topics import Topics
+from config.routes import Stop
 from config.settings import Settings
 from streams.instants import DAY, HOUR, MINUTE, SECOND, parse_instant
 
@@ -109,9 +110,9 @@ class _Notes(logging.Handler):
 class _Opened:
     """Implements the notifier's `Routes`: what was decided before time went is in the figures, not in the chat."""
 
-    def route(self, alert: Mapping[str, Any], now: int) -> list[str]:
+    def stops(self, alert: Mapping[str, Any], now: int) -> list[Stop]:
         """See the port."""
-        return [_CHAT] if now > OPENING else []
+        return [Stop(_CHAT)] if now > OPENING else []
 
 
 class _Demo:

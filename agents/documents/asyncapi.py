@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from agents.documents.schemas import ALERT, DEAD_LETTER, DELIVERY, LEDGER, nested, schemas
+from agents.documents.schemas import ALERT, DEAD_LETTER, DELIVERY, LEDGER, SILENCE, nested, schemas
 from agents.topics import Topics
 from config.settings import Settings
 from streams.events import TOPIC_OF
@@ -26,6 +26,7 @@ _KEYS = {
     "ticket_id": "The ticket's id in UTF-8.",
     "agent_id": "The agent's id in UTF-8.",
     "as it came": "The key of the record that could not be used.",
+    "id": "The silence's id.",
     "alert_id|kind|destination": "Alert, kind and destination, joined by `|`.",
 }
 
@@ -33,7 +34,13 @@ _KEYS = {
 def document() -> Json:
     """The whole file."""
     topics = Topics()
-    ours = {topics.alerts: ALERT, topics.ledger: LEDGER, topics.dead_letters: DEAD_LETTER, topics.deliveries: DELIVERY}
+    ours = {
+        topics.alerts: ALERT,
+        topics.ledger: LEDGER,
+        topics.dead_letters: DEAD_LETTER,
+        topics.deliveries: DELIVERY,
+        topics.silences: SILENCE,
+    }
     message_of = {topics.name(base): tag for tag, base in TOPIC_OF.items()} | ours
     shown = [topic for topic in topics.all if topic.name in message_of]
     partitions = Settings.model_fields["partitions"].default

@@ -9,6 +9,7 @@ import msgspec
 
 from agents.dead_letters import dead_letter
 from agents.notifier.message import Delivery
+from agents.notifier.silences import Silence
 from agents.topics import Topics
 from config.policies import default_policies
 from streams import ledger
@@ -111,6 +112,19 @@ def delivery() -> Delivery:
     raised = alert()
     at = format_instant(parse_instant(raised.decided_at) + SECOND)
     return Delivery(raised.alert_id, raised.kind, "on-call", "sent", at, attempts=1, repeat=False)
+
+
+def silence() -> Silence:
+    """Maintenance of two hours."""
+    return Silence(
+        id="5f2c9a",
+        when={"team": ["billing"], "priority": ["low", "normal"]},
+        since=format_instant(_BEGIN),
+        until=format_instant(_BEGIN + 2 * HOUR),
+        reason="the payment provider is down, customers are told on the website",
+        by="lead-2@desk",
+        at=format_instant(_BEGIN),
+    )
 
 
 def ledger_record() -> LedgerRecord:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from agents.documents.schemas import ALERT, CAUSES, DEAD_LETTER, DELIVERY, LEDGER, nested, schemas
+from agents.documents.schemas import ALERT, CAUSES, DEAD_LETTER, DELIVERY, LEDGER, SILENCE, nested, schemas
 from agents.gauges import ENGINE_FAMILIES, FAMILIES
 from agents.meters import Meters
 from agents.notifier.metrics import NotifierMetrics
@@ -62,6 +62,7 @@ def events_parts() -> dict[str, str]:
         "alert": _record(every[ALERT]),
         "ledger": "\n\n".join([_record(every[LEDGER]), *_nested()]),
         "delivery": _record(every[DELIVERY]),
+        "silence": _record(every[SILENCE]),
     }
 
 

@@ -9,6 +9,7 @@ import msgspec
 from agents.dead_letters import Cause
 from agents.documents import examples
 from agents.notifier.message import Delivery
+from agents.notifier.silences import Silence
 from streams.alert_record import Alert, Subject
 from streams.events import TYPES, tag_of
 from streams.ledger_record import LedgerRecord
@@ -19,13 +20,17 @@ Schema = dict[str, Any]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 INSTANT = r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$"
 ALERT, LEDGER, DELIVERY, DEAD_LETTER = "sla_alert", "ticket_ledger", "sla_delivery", "dead_letter_headers"
+SILENCE = "sla_silence"
 
 _INSTANT: Schema = {"format": "date-time", "pattern": INSTANT}
 _BY_NAME: dict[str, Schema] = {
     "target": {"enum": [*TARGETS, *get_args(Subject)]},  # the latter in alerts alone
-    "at": _INSTANT,
+    **dict.fromkeys(("at", "since", "until"), _INSTANT),
     "deadline": _INSTANT,
-    **{f"{what}_at": _INSTANT for what in ("occurred", "created", "done", "started", "stopped", "breached", "decided")},
+    **{
+        f"{what}_at": _INSTANT
+        for what in (*("occurred", "created", "done", "started", "stopped", "breached", "decided", "ended"),)
+    },
 }
 """What a property's name says beyond its type; `status` and `score` mean different things in events."""
 
@@ -38,7 +43,8 @@ MEANINGS: dict[str, dict[str, str]] = {
         "threshold": "Of a warning: which one, as the policy writes it (`50%`, `5m`).",
         "step": "Of an escalation: which one.",
         "ticket_id": "The ticket, and the record's key.",
-        "target": "Which kind of clock; of `operations`: what is wrong, `input`, `clock`, `partitions` or `changelog`.",
+        "target": "Which kind of clock; of `operations`: what is wrong: `input`, `retention`, "
+        "`clock`, `partitions`, `changelog`, `workers`, `delivery`, `config` or `calendar`.",
         "cycle": "Which clock of that kind, from 0.",
         "policy": "The policy that promised it.",
         "priority": "The ticket's, now.",
@@ -51,6 +57,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "decided_at": "The worker's clock when it decided.",
         "late": "Decided long (60 s) after deadline and grace.",
         "message": "Of `operations`: what is wrong with the monitor itself; such a record belongs to no ticket.",
+        "destination": "Of `operations` and `delivery`: which destination fails.",
     },
     "LedgerRecord": {
         "ticket_id": "The ticket, and the record's key.",
@@ -123,6 +130,17 @@ MEANINGS: dict[str, dict[str, str]] = {
         "error": "What went wrong last.",
         "holder": "Of a message that is being sent: which sender holds it.",
     },
+    "Silence": {
+        "id": "The silence's id, and the record's key. A later record takes the place of an earlier one.",
+        "when": "Which alerts: all fields must fit, each by any of its values. Empty: every alert of a ticket.",
+        "since": "From when on.",
+        "until": "Its end, which it has in any case; that instant is not silent any more.",
+        "reason": "Why.",
+        "by": "Who wrote it, as user@host.",
+        "at": "When.",
+        "ended_at": "When it was ended before its time.",
+        "ended_by": "By whom.",
+    },
 }
 """By type and field, for the types that we write; the events' types say it themselves."""
 
@@ -147,6 +165,7 @@ def schemas(reference: str = "#/$defs/{name}") -> dict[str, Schema]:
         ALERT: (Alert, examples.alert()),
         LEDGER: (LedgerRecord, examples.ledger_record()),
         DELIVERY: (Delivery, examples.delivery()),
+        SILENCE: (Silence, examples.silence()),
     }
     for name, (record_type, example) in written.items():
         found[name] = {

@@ -44,6 +44,7 @@ end
 _CLAIM = (
     _MARKER
     + """
+local ends = {sent = true, failed = true, expired = true, silenced = true}
 local state, generation, count = marker(KEYS[2])
 if state == 'unreadable' then
   redis.call('DEL', KEYS[2])
@@ -59,7 +60,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local value = redis.pcall('GET', KEYS[1])
 local held = 'OURS'
 if value then
-  if value == 'sent' or value == 'failed' or value == 'expired' then return {'DONE', value, 0, generation, count} end
+  if ends[value] then return {'DONE', value, 0, generation, count} end
   local holder, till
   if type(value) ~= 'table' then holder, till = string.match(value, '^pending (%S+) (%d+)$') end
   if not holder then

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from agents.notifier.http import Sender
-    from config.routing import Routing
+    from config.routes import Routing
 
     Acknowledge = Callable[[Mapping[str, Any]], str | None]
 

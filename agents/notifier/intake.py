@@ -9,11 +9,13 @@ from agents.notifier.message import BadAlert, Message, read_alert
 from agents.notifier.progress import Job, Partition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from agents.notifier.lane import Lane
     from agents.notifier.message import Alert
     from agents.notifier.metrics import NotifierMetrics
+    from agents.notifier.silences import Silence
+    from config.routes import Stop
 
 log = logging.getLogger("slawatch.notifier")
 
@@ -21,8 +23,20 @@ log = logging.getLogger("slawatch.notifier")
 class Routes(Protocol):
     """What the intake asks of the routing file."""
 
-    def route(self, alert: Mapping[str, Any], now: int) -> Sequence[str]:
-        """The names of the destinations an alert goes to."""
+    def stops(self, alert: Mapping[str, Any], now: int) -> Sequence[Stop]:
+        """The destinations an alert goes to, and until when quiet hours hold it there."""
+
+
+class Silencing(Protocol):
+    """Which silence an alert falls under."""
+
+    def __call__(self, alert: Mapping[str, Any], decided_at: int) -> Silence | None:
+        """Of an alert record that was decided at this instant."""
+
+
+def nobody(alert: Mapping[str, Any], decided_at: int) -> Silence | None:
+    """Nothing is silenced."""
+    return None
 
 
 class Record(Protocol):
@@ -40,11 +54,14 @@ class Record(Protocol):
 class Intake:
     """Holds the partitions that are ours, and never waits: a lane without room is read for again later."""
 
-    def __init__(self, routes: Routes, lanes: Mapping[str, Lane], metrics: NotifierMetrics) -> None:
+    def __init__(
+        self, routes: Routes, lanes: Mapping[str, Lane], metrics: NotifierMetrics, silencing: Silencing = nobody
+    ) -> None:
         self.partitions: dict[int, Partition] = {}
         self.lanes = lanes
         self._routes = routes
         self._metrics = metrics
+        self._silencing = silencing
 
     def take(self, partition: Partition, records: Iterable[Record]) -> None:
         """New records, in their order."""
@@ -52,12 +69,13 @@ class Intake:
             alert = self._read(record)
             if alert is not None:
                 self._metrics.alerts.inc()
-                lanes = list(self._matching(alert))
-                if not lanes:
+                stops = self._stops(alert)
+                if not stops:
                     self._metrics.unrouted.inc()
-                for lane in lanes:
+                for stop in stops:
+                    lane = self.lanes[stop.destination]
                     if lane.name not in partition.behind and lane.room > 0:
-                        lane.put(Job(Message(alert, lane.name), partition, record.offset))
+                        lane.put(self._job(alert, stop, partition, record.offset))
                     else:
                         partition.behind.setdefault(lane.name, record.offset)
             partition.position = record.offset + 1
@@ -71,8 +89,9 @@ class Intake:
                 partition.behind[lane.name] = record.offset
                 return
             alert = self._read(record)
-            if alert is not None and lane in self._matching(alert):
-                lane.put(Job(Message(alert, lane.name), partition, record.offset))
+            for stop in self._stops(alert) if alert is not None else ():
+                if alert is not None and stop.destination == lane.name:
+                    lane.put(self._job(alert, stop, partition, record.offset))
             partition.behind[lane.name] = record.offset + 1
         self.caught_up(partition, lane, partition.behind[lane.name])
 
@@ -100,7 +119,16 @@ class Intake:
             log.error("offset %d is no alert and is passed over: %s", record.offset, error)
             return None
 
-    def _matching(self, alert: Alert) -> Iterator[Lane]:
+    def _stops(self, alert: Alert) -> Sequence[Stop]:
         """By the hour at which it was decided, so that an alert read again goes where it went before."""
-        for name in self._routes.route(alert.record, alert.decided_at):
-            yield self.lanes[name]
+        return self._routes.stops(alert.record, alert.decided_at)
+
+    def _job(self, alert: Alert, stop: Stop, partition: Partition, offset: int) -> Job:
+        silence = self._silencing(alert.record, alert.decided_at)
+        return Job(
+            Message(alert, stop.destination),
+            partition,
+            offset,
+            hold=stop.until or 0,
+            silence=silence.id if silence is not None else "",
+        )

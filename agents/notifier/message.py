@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from agents.notifier.card import Card
 
-State = Literal["sending", "put_off", "sent", "failed", "ambiguous", "expired"]
+State = Literal["sending", "put_off", "sent", "failed", "ambiguous", "expired", "silenced"]
 """What came of a message. No ends are `sending` and `ambiguous`, where it may have arrived or not, and `put_off`,
 where it has not.
 """
 
-FINAL: frozenset[State] = frozenset({"sent", "failed", "expired"})
+FINAL: frozenset[State] = frozenset({"sent", "failed", "expired", "silenced"})
 """The states after which a message is never sent again."""
 
 

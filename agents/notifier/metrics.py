@@ -28,6 +28,7 @@ class NotifierMetrics:
         self.retried = self._counter("retried", "Attempts that a destination did not take and that were put off.")
         self.ambiguous = self._counter("ambiguous", "Attempts whose result nobody can know.")
         self.expired = self._counter("expired", "Messages given up because they had become too old.")
+        self.silenced = self._counter("silenced", "Messages that nobody got, for their alert falls under a silence.")
         self.refused = self._counter(
             "claims_refused", "Claims refused: another notifier is at the message, or it has its outcome already."
         )
@@ -65,6 +66,21 @@ class NotifierMetrics:
         self.skew = Gauge(
             "sla_notifier_clock_skew_seconds",
             "Kafka's clock less this notifier's; Kafka's is gone by.",
+            registry=self.registry,
+        )
+        self.silences = Gauge(
+            "sla_notifier_silences", "Silences that are in force (`slawatch silence list`).", registry=self.registry
+        )
+        self.rota_age = Gauge(
+            "sla_notifier_rota_age_seconds",
+            "How old the calendar is that a rota is read from; +Inf where it was never fetched.",
+            ["rota"],
+            registry=self.registry,
+        )
+        self.rota_failures = Counter(
+            "sla_notifier_rota_failures",
+            "Fetches of a rota's calendar that failed; the last good one holds.",
+            ["rota"],
             registry=self.registry,
         )
         self.queue = self._gauge("queue_length", "Messages that wait for a destination or for their record.")

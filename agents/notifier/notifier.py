@@ -19,7 +19,7 @@ from agents.engine.clock import MAX_SKEW, Clock, askers
 from agents.engine.connection import be_patient, reach
 from agents.notifier.claims import ClaimsUnavailable
 from agents.notifier.deliveries import DeliveryLog, Refill
-from agents.notifier.intake import Intake
+from agents.notifier.intake import Intake, nobody
 from agents.notifier.lane import LIMIT, Lane
 from agents.notifier.metrics import NotifierMetrics
 from agents.notifier.progress import Partition
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from agents.notifier.backoff import Backoff, Pace
     from agents.notifier.claims import Claims
     from agents.notifier.http import Sender
-    from agents.notifier.intake import Routes
+    from agents.notifier.intake import Routes, Silencing
     from agents.topics import Topics
 
 log = logging.getLogger("slawatch.notifier")
@@ -62,7 +62,7 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
 
     `group` is the consumer group; `max_age` the age (microseconds since its decision) at which an alert is given
     up; `clock` gives microseconds since the epoch, and is gone by where no broker tells its time; `fit` raises Refused
-    where Kafka is not as it must be.
+    where Kafka is not as it must be; `silencing` tells which alerts nobody is told of.
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
         backoff: Backoff | None = None,
         lane_limit: int = LIMIT,
         fit: Callable[[], Awaitable[None]] | None = None,
+        silencing: Silencing = nobody,
     ) -> None:
         self.metrics = NotifierMetrics()
         self._connection = connection
@@ -116,7 +117,7 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
             )
             for endpoint in endpoints
         }
-        self._intake = Intake(routes, lanes, self.metrics)
+        self._intake = Intake(routes, lanes, self.metrics, silencing)
         for lane in lanes.values():
             self.metrics.watch(lane.name, lane.__len__, partial(self._is_behind, lane))
         self._committed: dict[int, int] = {}

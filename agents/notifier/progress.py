@@ -74,6 +74,8 @@ class Job:
     unknown: bool = False  # an attempt of ours may have arrived
     repeated: bool = False  # some attempt was marked so
     due: float = 0.0  # not before this, by the monotonic clock
+    hold: int = 0  # not before this instant, and then summed up with the others that were held; 0: not held
+    silence: str = ""  # the id of the silence that its alert falls under: it is told to nobody
 
     def done(self) -> None:
         """It has its outcome."""

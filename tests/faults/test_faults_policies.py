@@ -15,7 +15,7 @@ from processes import Installation
 from promises import Desk, hang_up, has, in_force, more, policies
 from waiting import eventually
 
-from agents import policy_topic
+from agents import one_partition, policy_topic
 from agents.engine import Connection
 from streams.instants import HOUR, MINUTE
 
@@ -219,5 +219,5 @@ async def test_the_topic_wins_over_the_file_until_it_is_withdrawn(
 def put_raw(house: Installation, value: bytes) -> None:
     """Puts a record where the versions lie."""
     producer = Producer({"bootstrap.servers": house.bootstrap})
-    producer.produce(house.topics.policies, value, b"garbage", partition=policy_topic.PARTITION)
+    producer.produce(house.topics.policies, value, b"garbage", partition=one_partition.PARTITION)
     assert producer.flush(10) == 0

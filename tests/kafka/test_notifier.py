@@ -33,7 +33,7 @@ from agents.notifier.notifier import Endpoint, Notifier
 from agents.notifier.senders.webhook import WebhookSender
 from agents.topics import Topics
 from agents.web import serving
-from config.routing import Route, Routing
+from config.routes import Route, Routing
 from streams.instants import HOUR, SECOND, format_instant
 
 PARTITIONS = 3

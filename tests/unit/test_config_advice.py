@@ -130,8 +130,68 @@ routes:
   - {when: {policy: [urgent, urgnt]}, to: used}
   - {to: used}
 """)
-    problems = routing_advice(load_routing(path, {}), read(tmp_path, WHOLE), str(path))
+    problems = routing_advice(load_routing(path, {}), read(tmp_path, WHOLE), str(path), NOW)
     assert [problem.reason for problem in problems] == [
         f"asks for the policy 'urgnt', which is not in {tmp_path}/policies.yaml",
-        "the destination 'unused' is named by no route",
+        "the destination 'unused': no route names it",
+        "the monitor's own alerts have no route (write one that asks for level: operations)",
+    ]
+
+
+NAME_SOME = " (name destinations in the route for level: operations)"
+
+
+def told_of_routing(tmp_path: Path, text: str) -> list[str]:
+    path = tmp_path / "routing.yaml"
+    head = """version: 1
+destinations:
+  a: {kind: slack, url: "https://a.example/"}
+  b: {kind: slack, url: "https://a.example/"}
+"""
+    path.write_text(head + text, encoding="utf-8")
+    found = routing_advice(load_routing(path, {}), read(tmp_path, WHOLE), "r", NOW)
+    return [str(problem) for problem in found]
+
+
+@pytest.mark.parametrize(
+    ("routes", "told"),
+    [
+        ("[{when: {level: operations}, to: a}, {to: b}]", []),
+        ("[{when: {level: [operations, breach]}, to: [a, b]}, {to: []}]", []),
+        (
+            "[{when: {level: operations}, to: []}, {to: [a, b]}]",
+            [
+                "r: routes: the monitor's own alerts are told to nobody" + NAME_SOME,
+            ],
+        ),
+        (
+            "[{when: {level: operations}, to: a}, {to: a}]",
+            [
+                "r: routes: the destination 'b': no route names it",
+                "r: routes: nobody is told when 'a' fails (name a second destination for level: operations)",
+            ],
+        ),
+    ],
+)
+def test_a_monitor_that_could_tell_nobody_of_itself_is_told(tmp_path: Path, routes: str, told: list[str]) -> None:
+    assert told_of_routing(tmp_path, f"routes: {routes}\n") == told
+
+
+def test_times_without_anybody_on_call_are_told(tmp_path: Path) -> None:
+    text = """people: {ann: {}, bo: {}}
+rotas:
+  whole: {timezone: UTC, hand_over: mon 09:00, starts: 2026-01-05, weekly: [ann, bo]}
+  late: {timezone: UTC, hand_over: mon 09:00, starts: 2026-07-13, weekly: [ann],
+         overrides: [{from: 2026-07-02, until: 2026-07-03, person: bo}]}
+  ends: {timezone: UTC, hand_over: mon 09:00, starts: 2026-01-05, ends: 2026-08-03, weekly: [bo]}
+  feed: {timezone: UTC, calendar: "https://a.example/x.ics"}
+quiet: {unused: {hours: "22:00-07:00 UTC"}, desk: {hours: "22:00-07:00 UTC", to: b}}
+routes: [{when: {level: operations}, to: b}, {to: a, on_call: [whole, late, ends]}]
+"""
+    now, remedy = "2026-07-01T00:00:00Z", "(add somebody, or an override)"
+    assert told_of_routing(tmp_path, text) == [
+        "r: routes: the quiet hours 'unused': no route names it",
+        "r: routes: the rota 'feed': no route names it",
+        f"r:8: rotas.late: nobody is on call from {now} until 2026-07-02T00:00:00Z, and then again {remedy}",
+        f"r:10: rotas.ends: nobody is on call from 2026-08-03T09:00:00Z on {remedy}",
     ]

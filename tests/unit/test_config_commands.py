@@ -78,9 +78,13 @@ def test_the_files_of_the_settings_are_checked(tmp_path: Path) -> None:
     )
     assert result.returncode == 0, result.stderr
     assert "tiers.yaml: OK, 4 policies" in result.stdout
-    assert "1. level escalation -> supervisors, pager\n" in result.stdout
-    assert "2. priority urgent; level breach; in the hours of office -> support-chat, supervisors\n" in result.stdout
-    assert "4. every other alert -> support-chat\n" in result.stdout
+    assert "1. level operations -> supervisors, pager\n" in result.stdout
+    assert "2. level escalation -> supervisors, pager, naming who is on call by duty\n" in result.stdout
+    assert "3. priority urgent; level breach; in the hours of office -> support-chat, supervisors\n" in result.stdout
+    assert "5. every other alert -> support-chat\n" in result.stdout
+    assert "\nOn call\n  duty: " in result.stdout
+    night = "22:00-07:00 Asia/Shanghai; holds what goes to support-chat, but for priority urgent"
+    assert f"\nQuiet hours\n  night: {night}\n" in result.stdout
     assert "${SLACK_SUPPORT_URL}: is not set here" in result.stdout
     assert "PAGER_TOKEN" not in result.stdout
     assert "s3cret" not in result.stdout

@@ -11,7 +11,9 @@ from agents.notifier.http import open_session
 from config.destination_types import Email, Look, RateLimit, Slack, Webhook
 from config.destinations import KINDS
 from config.errors import ConfigError
-from config.routing import Routing, load_routing
+from config.rota import Feed
+from config.routes import Routing
+from config.routing import load_routing
 from streams.instants import MINUTE, SECOND, parse_instant
 
 DEFAULTS = Path(__file__).resolve().parents[2] / "config/defaults"
@@ -236,3 +238,105 @@ def test_the_shipped_example_loads() -> None:
     assert routing.route(ALERT, parse_instant("2026-01-05T12:00:00+08:00")) == ["support-chat", "supervisors"]
     assert routing.route(ALERT, parse_instant("2026-01-05T20:00:00+08:00")) == ["support-chat", "pager"]
     assert routing.route({**ALERT, "level": "warning"}, MONDAY_NOON) == ["support-chat"]
+
+
+ON_CALL = """version: 1
+people:
+  ann: {name: Ann Lee, slack: U024BE7LH, email: ann@example.com}
+  bo: {}
+  cy: {name: Cy}
+rotas:
+  duty: {timezone: Asia/Shanghai, hand_over: mon 09:00, starts: 2026-01-05, weekly: [ann, bo],
+         overrides: [{from: 2026-01-07, until: "2026-01-07 12:00", person: cy}]}
+  deputy: {timezone: Asia/Shanghai, hand_over: mon 09:00, starts: 2026-01-05, weekly: [bo, cy]}
+  feed: {timezone: Asia/Shanghai, hand_over: "09:00", calendar: "webcal://${HOST}/rota.ics"}
+destinations:
+  a: {kind: webhook, url: "http://127.0.0.1:1/a"}
+  b: {kind: webhook, url: "http://127.0.0.1:1/b"}
+quiet:
+  night: {hours: "22:00-07:00 Asia/Shanghai", pass: [{priority: urgent}, {level: escalation}]}
+  desk: {hours: "12:00-13:00 Asia/Shanghai", to: b}
+routes:
+  - {when: {level: escalation, step: [2, 3]}, to: b, on_call: [duty, deputy]}
+  - {when: {level: escalation}, to: a, on_call: [duty, deputy]}
+  - {when: {team: tech}, to: [a, b], on_call: duty, quiet: night}
+  - {when: {hours: "18:00-06:00 Europe/Berlin"}, to: a}
+  - {to: b}
+"""
+
+
+def on_call_routing(tmp_path: Path) -> Routing:
+    return load(tmp_path, ON_CALL, {"HOST": "calendar.example"})
+
+
+def test_an_escalation_names_the_next_of_those_on_call(tmp_path: Path) -> None:
+    routing = on_call_routing(tmp_path)
+    now = parse_instant("2026-01-06T12:00:00+08:00")
+    steps = {step: {**ALERT, "level": "escalation", "step": step} for step in (1, 2, 3, 4)}
+    assert [routing.route(steps[step], now) for step in steps] == [["a"], ["b"], ["b"], ["a"]]
+    named = [routing.on_call(alert, now) for alert in (ALERT, *steps.values())]
+    assert [person and person.name for person in named] == ["Ann Lee", "bo", "bo", "bo", "bo"]
+    assert routing.on_call({**ALERT, "team": None}, now) is None
+    assert routing.people["ann"].ids == {"slack": "U024BE7LH", "email": "ann@example.com"}
+
+
+def test_whoever_is_on_call_when_it_is_sent_is_named(tmp_path: Path) -> None:
+    routing = on_call_routing(tmp_path)
+    decided = parse_instant("2026-01-06T23:59:00+08:00")
+    for at, name in [
+        ("2026-01-06T23:59:59+08:00", "Ann Lee"),
+        ("2026-01-07T00:00:00+08:00", "Cy"),
+        ("2026-01-07T12:00:00+08:00", "Ann Lee"),
+        ("2026-01-12T08:59:59+08:00", "Ann Lee"),
+        ("2026-01-12T09:00:00+08:00", "bo"),
+    ]:
+        person = routing.on_call(ALERT, decided, parse_instant(at))
+        assert person is not None
+        assert person.name == name, at
+
+
+def test_hours_of_the_day_may_be_written_with_their_zone(tmp_path: Path) -> None:
+    routing = on_call_routing(tmp_path)
+    other = {**ALERT, "team": "x"}
+    for local, to in [("17:59", "b"), ("18:00", "a"), ("23:59", "a"), ("00:00", "a"), ("05:59", "a"), ("06:00", "b")]:
+        assert routing.route(other, parse_instant(f"2026-03-29T{local}:00+0{1 if local < '02' else 2}:00")) == [to], (
+            local
+        )
+
+
+def test_quiet_hours_hold_by_route_and_by_destination(tmp_path: Path) -> None:
+    routing = on_call_routing(tmp_path)
+    calm = {**ALERT, "priority": "low"}
+    night, noon = parse_instant("2026-01-06T23:00:00+08:00"), parse_instant("2026-01-06T12:30:00+08:00")
+    morning, one = parse_instant("2026-01-07T07:00:00+08:00"), parse_instant("2026-01-06T13:00:00+08:00")
+    assert routing.stops(calm, night) == [("a", morning, "night"), ("b", morning, "night")]
+    assert routing.stops(ALERT, night) == [("a", None, None), ("b", None, None)]
+    assert routing.stops(ALERT, noon) == [("a", None, None), ("b", one, "desk")]
+    assert routing.stops({**calm, "level": "operations"}, noon) == [("a", None, None), ("b", None, None)]
+    assert routing.stops(calm, morning) == [("a", None, None), ("b", None, None)]
+
+
+def test_a_failing_destination_is_told_of_elsewhere(tmp_path: Path) -> None:
+    routing = on_call_routing(tmp_path)
+    alert = {"level": "operations", "target": "delivery", "destination": "b"}
+    assert routing.route(alert, MONDAY_NOON) == ["a"]
+    assert routing.route({**alert, "team": "tech"}, MONDAY_NOON) == ["a"]
+    assert routing.route({**alert, "destination": "a"}, MONDAY_NOON) == ["b"]
+
+
+def test_a_feeds_address_is_read_with_its_secrets_and_shown_nowhere(tmp_path: Path) -> None:
+    feed = on_call_routing(tmp_path).rotas["feed"].turns
+    assert isinstance(feed, Feed)
+    assert (feed.url, feed.zone, feed.at) == ("https://calendar.example/rota.ics", "Asia/Shanghai", 9 * 3600)
+    assert "calendar.example" not in repr(feed)
+
+
+def test_each_route_that_was_tried_says_what_failed(tmp_path: Path) -> None:
+    tried = on_call_routing(tmp_path).tried({**ALERT, "team": "x", "level": "warning"}, MONDAY_NOON)
+    assert [(each.number, each.failed) for each in tried] == [
+        (1, ["level", "step"]),
+        (2, ["level"]),
+        (3, ["team"]),
+        (4, ["hours"]),
+        (5, []),
+    ]

@@ -117,13 +117,14 @@ def test_settings_that_contradict_each_other_are_refused(environ: dict[str, str]
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_may_stand_in_a_file(tmp_path: Path, name: str) -> None:
     file = tmp_path / "secret"
-    file.write_text("redis://:s3cret@redis:6379/0\n")
+    secret = "https://ping/s3cret" if name == "heartbeat_url" else "redis://:s3cret@redis:6379/0"
+    file.write_text(f"{secret}\n")
     sasl = {"SLAWATCH_KAFKA_SECURITY": "SASL_SSL", "SLAWATCH_KAFKA_USERNAME": "u", "SLAWATCH_KAFKA_PASSWORD": "p"}
     environ = {**sasl, f"{variable(name)}_FILE": str(file)}
     if name == "kafka_password":
         del environ["SLAWATCH_KAFKA_PASSWORD"]
     value = getattr(load_settings(environ), name)
-    assert (value if isinstance(value, str) else value.get_secret_value()) == "redis://:s3cret@redis:6379/0"
+    assert (value if isinstance(value, str) else value.get_secret_value()) == secret
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -138,13 +139,15 @@ def test_no_secret_is_shown() -> None:
         "SLAWATCH_KAFKA_SECURITY": "SASL_SSL",
         "SLAWATCH_KAFKA_USERNAME": "u",
         "SLAWATCH_KAFKA_PASSWORD": "s3cret",
+        "SLAWATCH_HEARTBEAT_URL": "https://ping/s3cret",
     }
     assert "s3cret" not in repr(load_settings(environ))
     assert "s3cret" not in str(describe_settings(environ))
     assert "s3cret" not in "".join(problems({"SLAWATCH_REDIS": "http://:s3cret@redis"}))
+    assert "s3cret" not in "".join(problems({"SLAWATCH_HEARTBEAT_URL": "ftp://ping/s3cret"}))
     by_name = {line.name: line.value for line in describe_settings(environ)}
     assert by_name["redis"] == "redis://***@redis:6379/0"
-    assert by_name["kafka_password"] == "***"
+    assert by_name["kafka_password"] == by_name["heartbeat_url"] == "***"
 
 
 def test_every_setting_tells_its_meaning_value_and_origin(tmp_path: Path) -> None:

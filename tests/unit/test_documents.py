@@ -18,7 +18,7 @@ from agents.dead_letters import Cause
 from agents.documents import documents, examples
 from agents.documents.asyncapi import document
 from agents.documents.pages import filled
-from agents.documents.schemas import ALERT, CAUSES, DEAD_LETTER, DELIVERY, LEDGER, MEANINGS, files
+from agents.documents.schemas import ALERT, CAUSES, DEAD_LETTER, DELIVERY, LEDGER, MEANINGS, SILENCE, files
 from agents.notifier.message import Delivery, read_alert
 from agents.topics import Topics
 from streams import ledger_record
@@ -173,7 +173,7 @@ def test_every_property_says_what_it_means(name: str) -> None:
 
 
 def test_no_meaning_is_left_of_a_field_that_is_no_more() -> None:
-    own = {"Alert": ALERT, "LedgerRecord": LEDGER, "Delivery": DELIVERY}
+    own = {"Alert": ALERT, "LedgerRecord": LEDGER, "Delivery": DELIVERY, "Silence": SILENCE}
     for name, meanings in MEANINGS.items():
         schema = SCHEMAS[own[name]] if name in own else SCHEMAS[LEDGER]["$defs"][name]
         assert set(meanings) == set(schema["properties"]), name

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from notices import Clock, MemoryLog, Scripted, alert_record
+from notices import START, Clock, MemoryLog, Scripted, alert_record
 from prometheus_client import generate_latest
 
 from agents.notifier.claims import MemoryClaims
@@ -15,7 +15,9 @@ from agents.notifier.intake import Intake
 from agents.notifier.lane import Lane
 from agents.notifier.metrics import NotifierMetrics
 from agents.notifier.progress import Job, Partition
-from streams.instants import HOUR, SECOND
+from agents.notifier.silences import Silence
+from config.routes import Stop
+from streams.instants import HOUR, SECOND, format_instant
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,11 @@ class Record:
 
 
 class ByTeam:
-    """Each team's alerts go to the destinations in its name: `a+b` to a and b."""
+    """Each team's alerts go to the destinations in its name: `a+b` to a and b. Those of low priority are held."""
 
-    def route(self, alert: Mapping[str, Any], now: int) -> Sequence[str]:
-        return str(alert["team"]).split("+") if alert["team"] else []
+    def stops(self, alert: Mapping[str, Any], now: int) -> Sequence[Stop]:
+        until = now + HOUR if alert["priority"] == "low" else None
+        return [Stop(name, until) for name in str(alert["team"]).split("+")] if alert["team"] else []
 
 
 def record(offset: int, team: str) -> Record:
@@ -136,7 +139,8 @@ def test_whatever_the_order_of_finishing_nothing_undone_is_committed(seed: int) 
     rng = random.Random(seed)
     house, partition, lanes = intake(a=3, b=7)
     everything = [record(offset, rng.choice(["a", "b", "a+b", ""])) for offset in range(300)]
-    wanted = {(name, r.offset) for r in everything for name in ByTeam().route(msgspec.json.decode(r.value or b""), 0)}
+    decoded = [(r.offset, msgspec.json.decode(r.value or b"")) for r in everything]
+    wanted = {(stop.destination, offset) for offset, alert in decoded for stop in ByTeam().stops(alert, 0)}
     done: set[tuple[str, int]] = set()
     taken = 0
     while taken < len(everything) or partition.behind or any(lane.jobs for lane in lanes.values()):
@@ -171,6 +175,44 @@ def test_a_lost_partition_takes_its_messages_out_of_the_queues() -> None:
     assert not partition.live
     assert len(lanes["a"]) == 1
     assert partition.committable() == 1
+
+
+def test_what_quiet_hours_hold_and_silences_cover_is_said_of_each_message_also_when_it_is_read_again() -> None:
+    silence = Silence(
+        id="5f2c9a",
+        when={"team": ["a+b"]},
+        since=format_instant(START),
+        until=format_instant(START + HOUR),
+        reason="r",
+        by="b",
+        at=format_instant(START),
+    )
+
+    def silencing(alert: Mapping[str, Any], decided_at: int) -> Silence | None:
+        return silence if silence.covers(alert, decided_at) else None
+
+    lanes = {name: Held(name, 1) for name in ("a", "b")}
+    house = Intake(ByTeam(), lanes, NotifierMetrics(), silencing)
+    house.partitions[0] = partition = Partition()
+    late = format_instant(START + HOUR)
+    records = [
+        Record(offset, msgspec.json.encode(alert_record(offset, team=team, priority=priority, decided_at=at)))
+        for offset, team, priority, at in [
+            (0, "a+b", "low", format_instant(START)),
+            (1, "a", "urgent", format_instant(START)),
+            (2, "a+b", "urgent", late),
+        ]
+    ]
+    house.take(partition, records)
+    found = []
+    for record in records:
+        found += [(job.offset, job.hold, job.silence) for job in lanes["a"].jobs]
+        for job in list(lanes["a"].jobs):
+            lanes["a"].finish(job)
+        if "a" in partition.behind:
+            house.take_again(partition, lanes["a"], records[record.offset + 1 :])
+    assert found == [(0, START + HOUR, "5f2c9a"), (1, 0, ""), (2, 0, "")]
+    assert [(job.hold, job.silence) for job in lanes["b"].jobs] == [(START + HOUR, "5f2c9a")]
 
 
 def test_a_messages_key_names_alert_kind_and_destination() -> None:

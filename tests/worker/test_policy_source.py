@@ -20,6 +20,8 @@ from streams.instants import HOUR, MINUTE, SECOND, parse_instant
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from streams.alert_record import Alert
+
 NINE = parse_instant("2026-01-05T09:00:00Z")
 
 
@@ -76,7 +78,15 @@ class Desk:
         self.topic = FakeTopic()
         self.meters = Meters()
         self.bench = Bench(policies_of(file), NINE)
-        self.source = PolicySource(file, self.topic, self.bench.rules, self.meters, lambda: NINE)  # type: ignore[arg-type]  # fakes of what is used
+        self.told: list[Alert] = []
+        self.source = PolicySource(
+            file,
+            self.topic,  # type: ignore[arg-type]  # a fake of what is used
+            self.bench.rules,
+            self.meters,
+            lambda: NINE,
+            self.told.append,
+        )
 
     def write(self, text: str) -> None:
         """Into the file."""
@@ -144,6 +154,20 @@ async def test_a_file_is_taken_when_it_is_right_and_only_when_it_was_written(des
     assert (desk.limit, desk.right("file"), desk.errors) == (90, 0, 1)
     await desk.source.reload()
     assert (desk.limit, desk.right("file"), desk.errors) == (90, 0, 2)
+
+
+async def test_operations_are_told_once_that_a_change_is_refused_and_once_that_it_is_right(desk: Desk) -> None:
+    for limit in ("0s", "-1s"):
+        desk.write(promise(limit))
+        await desk.source.reload()
+    (raised,) = desk.told
+    assert (raised.level, raised.target, raised.kind) == ("operations", "config", "raised")
+    assert f"{desk.file}:5: policies[0].targets.first_response.limit: " in str(raised.message)
+    desk.write(promise("90m"))
+    await desk.source.reload()
+    await desk.source.reload()
+    (_, over) = desk.told
+    assert (over.kind, over.alert_id) == ("recovered", raised.alert_id)
 
 
 async def test_all_of_the_topic_is_taken_over_before_it_begins(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
