@@ -10,8 +10,9 @@ import sys
 from typing import Any
 
 from config.calendars import DATE_PATTERN, HOURS_PATTERN, WEEKDAYS
+from config.destinations import KINDS, NAME_PATTERN, RATE_PATTERN
 from config.policies import AFTER_REOPEN, ANSWERED
-from config.routing import ALERT_KEYS, ALERT_VALUES, HOURS, KINDS, NAME_PATTERN, RATE_PATTERN
+from config.routing import ALERT_KEYS, ALERT_VALUES, HOURS
 from streams.policies import MATCHED, MET_BY, STATUSES, TARGETS
 
 Schema = dict[str, Any]

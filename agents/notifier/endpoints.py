@@ -8,7 +8,7 @@ from agents.notifier.backoff import Pace
 from agents.notifier.notifier import Endpoint
 from agents.notifier.slack import SlackSender
 from agents.notifier.webhook import WebhookSender
-from config.routing import Destination, Slack, Webhook
+from config.destinations import Destination, Slack, Webhook
 from streams.instants import SECOND
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from expected_problems import corpus, differences
 
+from config.destinations import RateLimit, Slack, Webhook
 from config.errors import ConfigError
-from config.routing import RateLimit, Routing, Slack, Webhook, load_routing
+from config.routing import Routing, load_routing
 from streams.instants import MINUTE, SECOND, parse_instant
 
 DEFAULTS = Path(__file__).resolve().parents[2] / "config/defaults"
