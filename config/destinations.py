@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from config.source import Node
 
-COMMON_KEYS = ("kind", "rate_limit", "timeout")
+COMMON_KEYS = ("kind", "rate_limit", "timeout", "cards")
 NAME_PATTERN = r"[^\s:|]{1,60}"
 RATE_PATTERN = r"[1-9]\d{0,5}/[smhd]"
+CARDS_PATTERN = r"[1-9]\d{0,5}"
 
 _DEFAULT_TIMEOUT = 10 * SECOND
 _LONGEST_TIMEOUT = 2 * MINUTE
@@ -38,11 +39,12 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where messages go. `timeout` is in microseconds."""
+    """Where messages go. `timeout` is in microseconds; more than `cards` in a minute are summed up (None: never)."""
 
     name: str
     rate_limit: RateLimit | None
     timeout: int
+    cards: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ def read_destination(name: str, node: Node, environ: Mapping[str, str]) -> Desti
     found = node.entries((*COMMON_KEYS, *chosen.keys), required=chosen.required)
     rate_limit = found["rate_limit"].read(_rate) if "rate_limit" in found else chosen.rate_limit
     timeout = found["timeout"].read(_timeout) if "timeout" in found else _DEFAULT_TIMEOUT
-    destination = chosen.make(_Common(name, rate_limit, timeout or _DEFAULT_TIMEOUT), found, environ)
+    cards = found["cards"].read(_cards) if "cards" in found else _few(rate_limit)
+    destination = chosen.make(_Common(name, rate_limit, timeout or _DEFAULT_TIMEOUT, cards), found, environ)
     return destination if len(node.problems) == problems_before else None
 
 
@@ -88,6 +91,7 @@ class _Common(NamedTuple):
     name: str
     rate_limit: RateLimit | None
     timeout: int
+    cards: int | None
 
 
 class Kind(NamedTuple):
@@ -166,6 +170,22 @@ def _rate(text: str) -> RateLimit:
         raise ValueError(f"not a rate: {shown(text)} (write 20/m; s, m, h and d are known)")
     count, _, unit = text.partition("/")
     return RateLimit(int(count), _PERIODS[unit])
+
+
+def _cards(text: str) -> int | None:
+    if text == "all":
+        return None
+    if not re.fullmatch(CARDS_PATTERN, text):
+        raise ValueError(f"not a number of cards in a minute: {shown(text)} (write 20, or all)")
+    return int(text)
+
+
+def _few(rate_limit: RateLimit | None) -> int | None:
+    """As many as the service takes in a minute, less a tenth and at least one, so that a digest finds a place."""
+    if rate_limit is None:
+        return None
+    minute = rate_limit.count * MINUTE // rate_limit.period
+    return max(minute - max(minute // 10, 1), 1)
 
 
 def _timeout(text: str) -> int:

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from config.calendars import DATE_PATTERN, HOURS_PATTERN, WEEKDAYS
-from config.destinations import KINDS, NAME_PATTERN, RATE_PATTERN
+from config.destinations import CARDS_PATTERN, KINDS, NAME_PATTERN, RATE_PATTERN
 from config.policies import AFTER_REOPEN, ANSWERED
 from config.routing import ALERT_KEYS, ALERT_VALUES, HOURS
 from streams.policies import MATCHED, MET_BY, STATUSES, TARGETS
@@ -152,6 +152,10 @@ def _destination(kind: str) -> Schema:
         "kind": {"const": kind},
         "rate_limit": _text(RATE_PATTERN, "at most so many messages: 20/m"),
         "timeout": _text(_DURATION, "at most 2m"),
+        "cards": {
+            "anyOf": [{"type": "integer", "minimum": 1, "maximum": 999_999}, _text(f"({CARDS_PATTERN}|all)")],
+            "description": "more than so many messages in a minute are summed up; all: never",
+        },
     }
     return _keys(common | {key: own[key] for key in KINDS[kind].keys}, required=("kind", *KINDS[kind].required))
 

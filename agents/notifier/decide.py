@@ -17,6 +17,7 @@ class Action(StrEnum):
     WAIT = "wait"
     REFILL = "refill"
     EXPIRE = "expire"
+    RESOLVE = "resolve"  # ask what became of the digest it was in
 
 
 class Decision(NamedTuple):
@@ -36,6 +37,8 @@ def decide(claim: Claim, *, unknown: bool, age: int, max_age: int) -> Decision:
         return Decision(Action.REFILL, "claims_unreadable")
     if claim.held is Held.DONE:
         return Decision(Action.SKIP, f"already_{claim.state}")
+    if claim.held is Held.IN_DIGEST:
+        return Decision(Action.RESOLVE, "in_digest")
     if claim.held is Held.ELSEWHERE:
         return Decision(Action.WAIT, "claimed_elsewhere")
     if age > max_age:

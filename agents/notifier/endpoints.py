@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agents.notifier.backoff import Pace
+from agents.notifier.limits import Pace
 from agents.notifier.notifier import Endpoint
 from agents.notifier.slack import SlackSender
 from agents.notifier.webhook import WebhookSender
 from config.destinations import Destination, Slack, Webhook
-from streams.instants import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +33,5 @@ def _sender(destination: Destination, session: aiohttp.ClientSession, clock: Cal
     raise TypeError(f"no sender for {type(destination).__name__}")
 
 
-def _pace(destination: Destination) -> Pace | None:
-    limit = destination.rate_limit
-    return None if limit is None else Pace(limit.count, limit.period / SECOND)
+def _pace(destination: Destination) -> Pace:
+    return Pace(destination.rate_limit, destination.cards)

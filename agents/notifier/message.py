@@ -12,13 +12,32 @@ from streams.instants import parse_instant
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-State = Literal["sending", "put_off", "sent", "failed", "ambiguous", "expired"]
+State = Literal["sending", "put_off", "sent", "failed", "ambiguous", "expired", "digested", "void"]
 """What came of a message. No ends are `sending` and `ambiguous`, where it may have arrived or not, and `put_off`,
-where it has not.
+where it has not. `digested`: told within a digest; `void`: a digest given up before it was sent.
 """
 
-FINAL: frozenset[State] = frozenset({"sent", "failed", "expired"})
+FINAL: frozenset[State] = frozenset({"sent", "failed", "expired", "digested", "void"})
 """The states after which a message is never sent again."""
+
+DIGEST = "digest"
+"""The kind of a message that sums up others."""
+
+FRESH, AGAIN = "digest-", "redigest-"
+"""How a token begins that holds the claims of a digest's messages: of some never sent before, and of others that may
+have been. Its end is the digest's id.
+"""
+
+
+def digest_of(token: str) -> str | None:
+    """The id of the digest whose messages this token holds; None where it is an ordinary one."""
+    prefix = next((prefix for prefix in (FRESH, AGAIN) if token.startswith(prefix)), None)
+    return None if prefix is None else token.removeprefix(prefix)
+
+
+def key_of(alert_id: str, kind: str, destination: str) -> str:
+    """The key of a message's outcome on `sla-deliveries`, and of its claim."""
+    return f"{alert_id}|{kind}|{destination}"
 
 
 class BadAlert(ValueError):
@@ -77,7 +96,7 @@ class Message:
     @property
     def key(self) -> str:
         """The key of its outcome on `sla-deliveries`, and of its claim."""
-        return f"{self.alert.alert_id}|{self.alert.kind}|{self.destination}"
+        return key_of(self.alert.alert_id, self.alert.kind, self.destination)
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -92,8 +111,12 @@ class Delivery(msgspec.Struct, frozen=True):
     repeat: bool
     error: str | None = None
     holder: str | None = None  # of a message that is being sent: the token that claimed it
+    digest: str | None = None  # of a message that was summed up: the digest's id
+    members: list[str] | None = None  # of a digest: the keys of its messages
+    members_holder: str | None = None  # of a digest: the token that claimed them
+    reference: str | None = None  # of one that was sent: the service's own id of it, by which it can be changed
 
     @property
     def key(self) -> str:
         """The same as the message's key."""
-        return f"{self.alert_id}|{self.kind}|{self.destination}"
+        return key_of(self.alert_id, self.kind, self.destination)

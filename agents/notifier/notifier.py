@@ -7,8 +7,9 @@ import contextlib
 import json
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -21,18 +22,21 @@ from agents.notifier.claims import ClaimsUnavailable
 from agents.notifier.deliveries import DeliveryLog, Refill
 from agents.notifier.intake import Intake
 from agents.notifier.lane import LIMIT, Lane
+from agents.notifier.limits import MemoryLimits, Pace
 from agents.notifier.metrics import NotifierMetrics
 from agents.notifier.progress import Partition
+from agents.notifier.references import References
 from streams.instants import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from agents.engine.connection import Connection
-    from agents.notifier.backoff import Backoff, Pace
+    from agents.notifier.backoff import Backoff
     from agents.notifier.claims import Claims
     from agents.notifier.http import Sender
     from agents.notifier.intake import Routes
+    from agents.notifier.limits import Limits
     from agents.topics import Topics
 
 log = logging.getLogger("slawatch.notifier")
@@ -54,15 +58,15 @@ class Endpoint:
     name: str
     sender: Sender
     timeout: int
-    pace: Pace | None = None
+    pace: Pace = field(default_factory=Pace)
 
 
 class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publishes no types
     """Runs from `run` to `stop`.
 
     `group` is the consumer group; `max_age` the age (microseconds since its decision) at which an alert is given
-    up; `clock` gives microseconds since the epoch, and is gone by where no broker tells its time; `fit` raises Refused
-    where Kafka is not as it must be.
+    up; `clock` gives microseconds since the epoch, and is gone by where no broker tells its time; `limits` are shared
+    with whoever else sends; digests lead to `board_url`; `fit` raises Refused where Kafka is not as it must be.
     """
 
     def __init__(
@@ -79,6 +83,8 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
         session_timeout: int = 10 * SECOND,
         backoff: Backoff | None = None,
         lane_limit: int = LIMIT,
+        limits: Limits | None = None,
+        board_url: str | None = None,
         fit: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.metrics = NotifierMetrics()
@@ -95,7 +101,9 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
         self._consumer: AIOKafkaConsumer  # from `_start` on, as is the producer
         self._producer: AIOKafkaProducer
         self._outcomes = DeliveryLog(topics.deliveries, claims)
-        self._refill = Refill(connection.aiokafka(), topics.deliveries, claims, self._clock)
+        references = References()
+        self._refill = Refill(connection.aiokafka(), topics.deliveries, claims, self._clock, references)
+        limits = limits or MemoryLimits(lambda: int(monotonic() * SECOND))
         self._filling = asyncio.Lock()
         self._fills = 0
         self._unfilled = True
@@ -111,6 +119,9 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
                 max_age=max_age,
                 timeout=endpoint.timeout,
                 pace=endpoint.pace,
+                limits=limits,
+                references=references,
+                board_url=board_url,
                 backoff=backoff,
                 limit=lane_limit,
             )

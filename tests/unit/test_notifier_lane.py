@@ -9,12 +9,14 @@ from fake_chat import FakeChat, answers, drops, hangs
 from notices import QUICK, START, Clock, MemoryLog, Scripted, alert_record, message, running_lane
 from waiting import eventually
 
-from agents.notifier.backoff import Backoff, Pace
+from agents.notifier.backoff import Backoff
 from agents.notifier.claims import Claim, ClaimsUnavailable, Held, MemoryClaims
 from agents.notifier.http import Outcome, Result, open_session
 from agents.notifier.lane import UNRECORDED
+from agents.notifier.limits import Pace
 from agents.notifier.message import Delivery, Message
 from agents.notifier.webhook import WebhookSender
+from config.destinations import RateLimit
 from streams.instants import HOUR, MINUTE, SECOND
 
 SENT, REFUSED = Result(Outcome.SENT), Result(Outcome.REFUSED, "HTTP 404")
@@ -109,7 +111,7 @@ async def test_retry_after_holds_the_whole_destination() -> None:
 async def test_the_rate_limit_is_kept() -> None:
     sender = Scripted([SENT])
     loop = asyncio.get_running_loop()
-    async with running_lane(sender, pace=Pace(2, 0.2)) as rig:
+    async with running_lane(sender, pace=Pace(RateLimit(2, 200_000))) as rig:
         before = loop.time()
         for number in range(6):
             rig.put(message(number))
@@ -191,10 +193,10 @@ async def test_claims_that_are_away_make_messages_late_and_lose_none() -> None:
     class Away(MemoryClaims):
         away = True
 
-        async def claim(self, key: str, token: str, lease: int) -> Claim:
+        async def claim(self, key: str, token: str, lease: int, over: str = "") -> Claim:
             if self.away:
                 raise ClaimsUnavailable("away")
-            return await super().claim(key, token, lease)
+            return await super().claim(key, token, lease, over)
 
     claims, sender = Away(Clock()), Scripted([SENT])
     await claims.filled()
@@ -255,10 +257,10 @@ async def test_claims_that_were_written_over_are_filled_anew_and_counted() -> No
     class WrittenOver(MemoryClaims):
         over = True
 
-        async def claim(self, key: str, token: str, lease: int) -> Claim:
+        async def claim(self, key: str, token: str, lease: int, over: str = "") -> Claim:
             if self.over:
                 return Claim(Held.UNREADABLE)
-            return await super().claim(key, token, lease)
+            return await super().claim(key, token, lease, over)
 
     claims, sender = WrittenOver(Clock()), Scripted([SENT])
 
