@@ -6,11 +6,16 @@ import asyncio
 import logging
 import signal
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
+from aiohttp import web
 
 from agents import logs
+from agents.ack.events import Acknowledgements
+from agents.ack.links import Keys
+from agents.ack.page import AckPage
+from agents.ack.uses import MemoryUses, RedisUses
 from agents.engine import wall_clock
 from agents.engine.lease import ticks
 from agents.engine.rights import Rights, refuse_missing_rights
@@ -20,6 +25,8 @@ from agents.notifier.claims import MemoryClaims
 from agents.notifier.claims_redis import RedisClaims
 from agents.notifier.endpoints import endpoints
 from agents.notifier.http import open_session
+from agents.notifier.limits import MemoryLimits
+from agents.notifier.limits_redis import RedisLimits
 from agents.notifier.notifier import Notifier
 from agents.redis import client
 from agents.topics import Topics
@@ -27,6 +34,7 @@ from agents.web import serving
 from config.errors import ConfigError, Problem
 from config.routing import Routing, load_routing
 from config.settings import Settings, load_settings, split_address, variable
+from streams.events import TOPIC_OF
 from streams.instants import SECOND
 
 if TYPE_CHECKING:
@@ -34,7 +42,9 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from agents.ack.uses import Uses
     from agents.notifier.claims import Claims
+    from agents.notifier.limits import Limits
 
 log = logging.getLogger("slawatch.notifier")
 
@@ -59,14 +69,14 @@ def command() -> None:
 
 async def _run(settings: Settings, routing: Routing) -> None:
     following: Routing | None = routing
-    async with open_session() as session, _claims(settings) as claims:
+    async with open_session() as session, _shared(settings) as shared, _ack_page(settings, shared.uses):
         while following is not None:
-            following = await _deliver(settings, following, session, claims)
+            following = await _deliver(settings, following, session, shared)
     log.info("stopped: what was under way is recorded")
 
 
 async def _deliver(
-    settings: Settings, routing: Routing, session: aiohttp.ClientSession, claims: Claims
+    settings: Settings, routing: Routing, session: aiohttp.ClientSession, shared: Shared
 ) -> Routing | None:
     """Deliver until told to end, or until the routing file is loaded again: then gives what it says now.
 
@@ -79,9 +89,11 @@ async def _deliver(
     )
 
     async def fit() -> None:
-        read, written = (topics.alerts, topics.deliveries), (topics.deliveries, topics.heartbeats)
+        read, written = (topics.alerts, topics.deliveries), [topics.deliveries, topics.heartbeats]
+        if settings.ack_url is not None:
+            written.append(topics.name(TOPIC_OF["alert_acknowledged"]))
         await refuse_missing_rights(reached, Rights(reads=read, writes=written, group=group))
-        await topics.refuse_problems(reached, None, None, (*read, topics.heartbeats))
+        await topics.refuse_problems(reached, None, None, (*read, *written[1:]))
 
     notifier = Notifier(
         connection=reached,
@@ -89,7 +101,8 @@ async def _deliver(
         group=group,
         routes=routing,
         endpoints=endpoints(routing, session, wall_clock),
-        claims=claims,
+        claims=shared.claims,
+        limits=shared.limits,
         clock=wall_clock,
         max_age=settings.alert_max_age,
         session_timeout=settings.session_timeout,
@@ -128,10 +141,54 @@ async def _deliver(
     return orders[-1] if orders and None not in orders else None
 
 
+class Shared(NamedTuple):
+    """What notifiers have in common: in Redis, or in this process where there is one alone."""
+
+    claims: Claims
+    limits: Limits
+    uses: Uses
+
+
 @asynccontextmanager
-async def _claims(settings: Settings) -> AsyncIterator[Claims]:
+async def _shared(settings: Settings) -> AsyncIterator[Shared]:
+    def clock() -> int:
+        return int(ticks() * SECOND)  # nobody sets it: leases end when they should
+
     if not settings.redis:
-        yield MemoryClaims(lambda: int(ticks() * SECOND))  # nobody sets it: leases end when they should
+        yield Shared(MemoryClaims(clock), MemoryLimits(clock), MemoryUses(clock))
         return
     async with client(settings) as redis:
-        yield RedisClaims(redis, settings.app)
+        app = settings.app
+        yield Shared(RedisClaims(redis, app), RedisLimits(redis, app, clock), RedisUses(redis, app))
+
+
+@asynccontextmanager
+async def _ack_page(settings: Settings, uses: Uses) -> AsyncIterator[None]:
+    """Serves the page on which alerts are acknowledged, where the settings name one. Raises Fault."""
+    keys = ack_keys(settings)
+    if keys is None:
+        yield
+        return
+    topic = Topics(settings.topic_prefix, settings.app).name(TOPIC_OF["alert_acknowledged"])
+    onto = Acknowledgements(connection(settings), topic)
+    page = AckPage(keys, uses, onto.write, wall_clock, user_header=settings.ack_user_header)
+    host, port = split_address(settings.ack_listen)
+    runner = web.AppRunner(page.app(), access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise Fault(f"{variable('ack_listen')}={settings.ack_listen}: {error.strerror}") from error
+        log.info("alerts are acknowledged on port %d of %s", runner.addresses[0][1], host)
+        yield
+    finally:
+        await runner.cleanup()
+        await onto.close()
+
+
+def ack_keys(settings: Settings) -> Keys | None:
+    """What links are signed with; None where there is no page for them."""
+    if settings.ack_url is None or settings.ack_secret is None:
+        return None
+    return Keys(settings.ack_secret.get_secret_value().split())

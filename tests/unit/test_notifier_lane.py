@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from fake_chat import FakeChat, answers, drops, hangs
@@ -15,6 +15,7 @@ from agents.notifier.http import Outcome, Result, open_session
 from agents.notifier.lane import UNRECORDED
 from agents.notifier.limits import Pace
 from agents.notifier.message import Delivery, Message
+from agents.notifier.references import References
 from agents.notifier.webhook import WebhookSender
 from config.destinations import RateLimit
 from streams.instants import HOUR, MINUTE, SECOND
@@ -363,3 +364,127 @@ async def test_latency_counts_breaches_that_were_told_in_time_alone() -> None:
             rig.put(message(number, **fields))
         await eventually(lambda: not len(rig.lane))
         assert b"sla_notifier_deadline_to_chat_seconds_count" not in rig.exposed()
+
+
+class Changing:
+    """A service that calls its messages m1, m2 ... and can change them."""
+
+    def __init__(self, *changes: Result) -> None:
+        self.done: list[tuple[str, str]] = []
+        self._changes = list(changes)
+
+    async def send(self, message: Message, *, repeat: bool) -> Result:
+        self.done.append(("repeat" if repeat else "send", message.alert.kind))
+        return Referred(f"m{len(self.done)}")
+
+    async def update(self, reference: str, message: Message) -> Result:
+        self.done.append((reference, message.alert.kind))
+        return self._changes.pop(0) if self._changes else SENT
+
+
+class Referred(NamedTuple):
+    """A result with the service's own id of the message."""
+
+    reference: str
+    outcome: Outcome = Outcome.SENT
+    error: str = ""
+    retry_after: int | None = None
+
+
+@pytest.mark.parametrize("kind", ["recovered", "acknowledged"])
+async def test_what_became_of_an_alert_changes_its_message_where_the_service_can(kind: str) -> None:
+    sender = Changing()
+    async with running_lane(sender) as rig:
+        for one in (message(1), message(2), message(1, kind=kind), message(2, kind="corrected")):
+            rig.put(one)
+        await eventually(lambda: not len(rig.lane))
+    assert sorted(sender.done) == [("m1", kind), ("send", "corrected"), ("send", "raised"), ("send", "raised")]
+    assert [d.reference for d in rig.outcomes.deliveries if d.state == "sent" and d.kind == "raised"] == ["m1", "m2"]
+
+
+async def test_a_message_can_be_changed_after_a_restart_for_its_reference_is_on_record() -> None:
+    references = References()
+    references.note(message(1).key, "m77")
+    sender = Changing()
+    async with running_lane(sender, references=references) as rig:
+        rig.put(message(1, kind="recovered"))
+        await eventually(lambda: not len(rig.lane))
+    assert sender.done == [("m77", "recovered")]
+
+
+async def test_where_nothing_can_be_changed_it_is_told_anew() -> None:
+    sender = Changing(REFUSED)
+    async with running_lane(sender) as rig:
+        rig.put(message(1, kind="recovered"))  # no reference of the raised one
+        rig.put(message(2))
+        rig.put(message(2, kind="recovered"))  # the service refuses to change it
+        await eventually(lambda: not len(rig.lane))
+    assert sender.done == [
+        ("send", "recovered"),
+        ("send", "raised"),
+        ("m2", "recovered"),
+        ("send", "recovered"),
+    ]
+
+
+async def test_a_change_of_unknown_result_is_made_again_and_is_no_repeat() -> None:
+    sender = Changing(UNKNOWN, FAILED, SENT)
+    async with running_lane(sender) as rig:
+        rig.put(message(1))
+        rig.put(message(1, kind="recovered"))
+        await eventually(lambda: not len(rig.lane))
+    assert sender.done[1:] == [("m1", "recovered")] * 3
+    assert (rig.counted("repeated"), rig.outcomes.deliveries[-1].repeat) == (0, False)
+
+
+async def test_the_references_used_least_lately_are_forgotten() -> None:
+    references = References(most=2)
+    for key in "abac":
+        references.note(key, key.upper())
+    assert [references.of(key) for key in "abc"] == ["A", None, "C"]
+
+
+async def test_several_tickets_are_under_way_at_a_time_and_of_one_ticket_one() -> None:
+    most, under_way, order = 0, set[str](), list[tuple[str, str]]()
+
+    class Slow:
+        async def send(self, message: Message, *, repeat: bool) -> Result:
+            nonlocal most
+            ticket = message.alert.ticket
+            assert ticket not in under_way
+            under_way.add(ticket)
+            most = max(most, len(under_way))
+            await asyncio.sleep(0.01)
+            under_way.remove(ticket)
+            order.append((ticket, message.alert.alert_id))
+            return SENT
+
+    async with running_lane(Slow()) as rig:
+        for number in range(120):
+            rig.put(message(number % 20, alert_id=f"{number:024x}"))
+        await eventually(lambda: not len(rig.lane))
+    assert 1 < most <= UNRECORDED
+    for ticket in {ticket for ticket, _ in order}:
+        ids = [alert for of, alert in order if of == ticket]
+        assert ids == sorted(ids)
+
+
+async def test_a_destination_that_hangs_is_found_out_with_one_message() -> None:
+    sender = Scripted([UNKNOWN])
+    async with running_lane(sender, backoff=Backoff(first=60.0)) as rig:
+        for number in range(50):
+            rig.put(message(number))
+        await eventually(lambda: rig.counted("ambiguous"))
+    assert len(sender.sent) == 1
+
+
+async def test_a_hundred_a_second_get_through_at_fifty_milliseconds_each() -> None:
+    class Distant:
+        async def send(self, message: Message, *, repeat: bool) -> Result:
+            await asyncio.sleep(0.05)
+            return SENT
+
+    async with running_lane(Distant()) as rig:
+        for number in range(200):
+            rig.put(message(number))
+        await eventually(lambda: not len(rig.lane), timeout=2.0)
