@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import pytest
 from notices import START
-from storms import Crash, World, messages
+from storms import Crash, World, messages, seconds
 from virtual_time import run_virtually
 
+from agents.notifier.backoff import Backoff
 from agents.notifier.http import Outcome, Result
 from agents.notifier.limits import Pace
 from agents.notifier.storm import Storm
@@ -180,3 +181,28 @@ def test_one_alone_that_was_held_is_a_card() -> None:
     site = run_virtually(quiet())
     site.check()
     assert [(len(post.keys), post.digest) for post in site.posts] == [(1, None)]
+
+
+def test_a_hundred_a_second_are_on_time_at_four_destinations_while_a_fifth_hangs_and_is_whole_after_it_heals() -> None:
+    every, heals = 0.01, 30.0
+    hung_latency = Result(Outcome.UNKNOWN, "no answer in time")
+
+    def hangs(_: int) -> Result:
+        return SENT if seconds() >= heals else hung_latency
+
+    async def five() -> list[World]:
+        pace = Pace(RateLimit(200, SECOND))
+        sites = [World(messages(1000), durable=True, pace=pace, latency=ms / 1000) for ms in (20, 30, 40, 50)]
+        sites.append(World(messages(1000), durable=True, pace=pace, answers=hangs, backoff=Backoff()))
+        await asyncio.gather(*(site.notifier().feed(every) for site in sites))
+        return sites
+
+    *prompt, hung = run_virtually(five())
+    for site in prompt:
+        site.check()
+        late = sorted(post.at + site.latency - every * int(key[:24], 16) for post in site.posts for key in post.keys)
+        assert len(late) == 1000
+        assert late[989] <= 1.0
+    hung.check(crashes=len([post for post in hung.posts if post.at < heals]))
+    assert sum(post.repeat for post in hung.posts) <= 10
+    assert max(post.at for post in hung.posts) > heals

@@ -24,6 +24,7 @@ from streams.instants import DAY, SECOND
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from agents.notifier.backoff import Backoff
     from agents.notifier.claims import Claim
     from agents.notifier.message import Delivery, Message, State
     from agents.notifier.storm import Storm
@@ -64,6 +65,8 @@ class World:
     pace: Pace = field(default_factory=Pace)
     storm: Callable[[], Storm] | None = None
     answers: Callable[[int], Result] = lambda _: Result(Outcome.SENT)
+    latency: float = LATENCY
+    backoff: Backoff = QUICK
     log: list[Delivery] = field(default_factory=list)
     posts: list[Post] = field(default_factory=list)
     attempts: int = 0
@@ -149,7 +152,7 @@ class Notifier:
             pace=world.pace,
             limits=limits,
             storm=world.storm() if world.storm is not None else None,
-            backoff=QUICK,
+            backoff=world.backoff,
             rng=random.Random(1),
         )
 
@@ -268,7 +271,7 @@ class Notifier:
         result = self.world.answers(self.world.attempts)
         if result.outcome is not Outcome.FAILED:
             self.world.posts.append(post(message, repeat=repeat))
-        await asyncio.sleep(LATENCY)
+        await asyncio.sleep(self.world.latency if result.outcome is not Outcome.UNKNOWN else TIMEOUT / SECOND)
         await self.step(sends=True)
         return result
 

@@ -476,15 +476,3 @@ async def test_a_destination_that_hangs_is_found_out_with_one_message() -> None:
             rig.put(message(number))
         await eventually(lambda: rig.counted("ambiguous"))
     assert len(sender.sent) == 1
-
-
-async def test_a_hundred_a_second_get_through_at_fifty_milliseconds_each() -> None:
-    class Distant:
-        async def send(self, message: Message, *, repeat: bool) -> Result:
-            await asyncio.sleep(0.05)
-            return SENT
-
-    async with running_lane(Distant()) as rig:
-        for number in range(200):
-            rig.put(message(number))
-        await eventually(lambda: not len(rig.lane), timeout=2.0)
