@@ -61,14 +61,15 @@ class Backlog:
         return [job for job in self.queue if not job.busy and job.due <= now and not _apart(job)]
 
     def card(self, now: float, *, storm: bool) -> tuple[Job | None, float | None]:
-        """The first that may go out by itself; else the seconds until one may. In a storm few do."""
+        """The first that may go out by itself, of which there are few in a storm; else the seconds until one is due."""
         due: float | None = None
         for job, first in self._by_ticket():
-            if not first or job.busy or ((storm or job.hold) and not job.alone and not _apart(job)):
+            if not first or job.busy:
                 continue
-            if job.due <= now:
+            if job.due > now:
+                due = job.due - now if due is None else min(due, job.due - now)
+            elif job.alone or _apart(job) or not (storm or job.hold):
                 return job, None
-            due = job.due - now if due is None else min(due, job.due - now)
         return None, due
 
     def to_sum_up(self, now: float, most: int, *, only_held: bool) -> list[Job]:
