@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
@@ -44,7 +44,7 @@ class Destination:
     name: str
     rate_limit: RateLimit | None
     timeout: int
-    cards: int | None
+    cards: int | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,8 @@ def read_destination(name: str, node: Node, environ: Mapping[str, str]) -> Desti
     rate_limit = found["rate_limit"].read(_rate) if "rate_limit" in found else chosen.rate_limit
     timeout = found["timeout"].read(_timeout) if "timeout" in found else _DEFAULT_TIMEOUT
     cards = found["cards"].read(_cards) if "cards" in found else _few(rate_limit)
-    destination = chosen.make(_Common(name, rate_limit, timeout or _DEFAULT_TIMEOUT, cards), found, environ)
-    return destination if len(node.problems) == problems_before else None
+    destination = chosen.make(_Common(name, rate_limit, timeout or _DEFAULT_TIMEOUT), found, environ)
+    return replace(destination, cards=cards) if len(node.problems) == problems_before else None
 
 
 class _Common(NamedTuple):
@@ -91,7 +91,6 @@ class _Common(NamedTuple):
     name: str
     rate_limit: RateLimit | None
     timeout: int
-    cards: int | None
 
 
 class Kind(NamedTuple):

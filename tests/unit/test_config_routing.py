@@ -60,11 +60,33 @@ routes: [{to: [hook, plain, chat]}]
 """
     assert load(tmp_path, text).destinations == {
         "hook": Webhook(
-            "hook", RateLimit(20, MINUTE), 2 * SECOND, url="https://a.example/x?y=z", headers={"X-Key": "k"}
+            "hook", RateLimit(20, MINUTE), 2 * SECOND, url="https://a.example/x?y=z", headers={"X-Key": "k"}, cards=18
         ),
         "plain": Webhook("plain", None, 10 * SECOND, url="http://127.0.0.1:8080", headers={}),
-        "chat": Slack("chat", RateLimit(1, SECOND), 10 * SECOND, url="https://hooks.example/T/B/x"),
+        "chat": Slack("chat", RateLimit(1, SECOND), 10 * SECOND, url="https://hooks.example/T/B/x", cards=54),
     }
+
+
+@pytest.mark.parametrize(
+    ("keys", "cards"),
+    [
+        ("cards: 20", 20),
+        ("cards: all", None),
+        ("cards: 20, rate_limit: 5/m", 20),
+        ("rate_limit: 5/m", 4),
+        ("rate_limit: 1/m", 1),
+        ("rate_limit: 100/h", 1),
+        ("rate_limit: 1000/s", 54_000),
+    ],
+)
+def test_how_many_cards_a_destination_gets_in_a_minute_follows_from_its_limit_unless_told(
+    tmp_path: Path, keys: str, cards: int | None
+) -> None:
+    text = f"""version: 1
+destinations: {{hook: {{kind: webhook, url: "https://a.example/", {keys}}}}}
+routes: [{{to: [hook]}}]
+"""
+    assert load(tmp_path, text).destinations["hook"].cards == cards
 
 
 def test_secrets_come_from_the_environment_or_a_file(tmp_path: Path) -> None:
