@@ -64,7 +64,7 @@ def test_one_notifier_never_sends_more_than_its_limits(pace: Pace, steps: Moves)
 
 @given(PACES, st.integers(1, 40 * SECOND))
 def test_what_was_told_to_wait_is_let_through_after_it(pace: Pace, apart: int) -> None:
-    clock, limits = Clock(), None
+    clock, found = Clock(), []
     limits = MemoryLimits(clock)
     for _ in range(30):
         wait = limits.take_now("desk", pace, card=True)
@@ -73,7 +73,10 @@ def test_what_was_told_to_wait_is_let_through_after_it(pace: Pace, apart: int) -
             assert not limits.wait("desk", pace, card=True).taken
             clock.now += 1
             assert limits.take_now("desk", pace, card=True).taken
+        found.append(clock.now)
         clock.now += apart
+    assert pace.rate is not None
+    assert held(found, pace.rate.count, pace.rate.period)
 
 
 def over_redis(url: str, check: Callable[[Redis], Awaitable[None]]) -> None:
@@ -128,10 +131,12 @@ def test_what_the_destination_asked_of_one_holds_for_all(redis_url: str, unique:
         one, two = (RedisLimits(redis, unique, clock, clock) for _ in range(2))
         await one.hold("desk", 30 * SECOND)
         await two.hold("desk", 5 * SECOND)  # the longer one stays
-        for limits in (one, two):
-            assert (await limits.take("desk", Pace(), card=True)).rate > 5 * SECOND
+        for limits, waits in ((one, 30), (two, 5), (RedisLimits(redis, unique, clock, clock), 30)):
+            assert (await limits.take("desk", Pace(), card=True)).rate == waits * SECOND
             assert (await limits.take("boss", Pace(), card=True)).taken
-        clock.now += 30 * SECOND
+        clock.now += 5 * SECOND
+        assert (await two.take("desk", Pace(), card=True)).rate == 25 * SECOND
+        clock.now += 25 * SECOND
         assert (await one.take("desk", Pace(), card=True)).taken
 
     over_redis(redis_url, check)
