@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("slawatch.notifier")
 
+_FATES = 100  # digests remembered
+
 CHANGES = ("recovered", "acknowledged")
 """Kinds of alerts that change the message of the raised one, where the service can; elsewhere they are messages."""
 
@@ -44,6 +46,7 @@ class Chain:
         self._remove = remove
         self._wake = wake
         self._resolver = uuid4().hex  # holds the claims of others' digests while they are looked into
+        self._fates: dict[str, str] = {}  # of digests that have ended
         self.recording = 0
         self.waits_for_claims = False
 
@@ -270,14 +273,18 @@ class Chain:
         of that: whoever made it can send it no more, even if it only stood still.
         """
         site = self._site
+        if digest in self._fates:
+            return self._fates[digest], 0
         key = key_of(digest, DIGEST, site.name)
         claim = await self.claim(key, self._resolver)
         match claim.held:
             case Held.DONE:
+                self._ended(digest, claim.state)
                 return claim.state, 0
             case Held.OURS:
                 void = Delivery(digest, DIGEST, site.name, "void", format_instant(site.clock()), 0, repeat=False)
                 await site.outcomes.ahead(void)
+                self._ended(digest, "void")
                 return "void", 0
             case Held.LEFT_BEHIND:
                 with contextlib.suppress(ClaimsUnavailable):
@@ -286,6 +293,12 @@ class Chain:
             case Held.FLUSHED | Held.UNREADABLE:
                 await site.refill()
         return "later", claim.wait
+
+    def _ended(self, digest: str, state: str) -> None:
+        """All its messages will ask."""
+        if len(self._fates) >= _FATES:
+            self._fates.clear()
+        self._fates[digest] = state
 
 
 def nothing() -> None:
