@@ -31,7 +31,7 @@ class Backlog:
 
     def put(self, job: Job, instant: int) -> None:
         """Take on a message."""
-        if job.hold > instant:
+        if job.hold > instant and not job.silence:
             heappush(self._held, (job.hold, next(self._numbers), job))
         else:
             self.queue.append(job)
@@ -103,5 +103,8 @@ class Backlog:
 
 
 def _apart(job: Job) -> bool:
-    """What the monitor says of itself is never summed up: it is little, and the digest would hide it."""
-    return job.message.alert.level == "operations"
+    """What the monitor says of itself is never summed up: it is little, and the digest would hide it.
+
+    What is silenced goes nowhere, and waits for nothing.
+    """
+    return job.message.alert.level == "operations" or bool(job.silence)

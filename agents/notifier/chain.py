@@ -55,7 +55,8 @@ class Chain:
         site, alert = self._site, job.message.alert
         asked = site.ticks()
         claim = await self.claim(job.message.key, job.token, job.over)
-        decision = decide(claim, unknown=job.unknown, age=site.clock() - alert.decided_at, max_age=site.max_age)
+        age = site.clock() - alert.decided_at
+        decision = decide(claim, unknown=job.unknown, age=age, max_age=site.max_age, silenced=bool(job.silence))
         site.metrics.decided(site.name, decision)
         if claim.held is Held.LEFT_BEHIND:
             job.unknown = True
@@ -69,6 +70,9 @@ class Chain:
             await self.resolve(job, claim.holder)
         elif decision.action is Action.EXPIRE:
             self.expire(job, decision.reason)
+        elif decision.action is Action.SILENCE:
+            site.metrics.silenced.labels(site.name).inc()
+            self.record(job, self.delivery(job, "silenced", f"silence {job.silence}"))
         else:
             await self._attempt(job, asked + site.margin / SECOND, repeat=decision.action is Action.REPEAT)
 

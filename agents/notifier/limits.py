@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from streams.instants import MINUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from config.destinations import RateLimit
 
-RATE, CARDS = "rate", "cards"
-"""The two windows of a destination: what its service takes, and how many cards people take."""
+RATE, BURST, CARDS = "rate", "burst", "cards"
+"""The windows of a destination: the two of what its service takes, and how many cards people take."""
 
 
 class Wait(NamedTuple):
@@ -26,6 +26,11 @@ class Wait(NamedTuple):
     rate: int = 0
     cards: int = 0
 
+    @classmethod
+    def of(cls, held: int, waits: Mapping[str, int]) -> Wait:
+        """By what the destination asked for, and by each window."""
+        return cls(max(held, waits.get(RATE, 0), waits.get(BURST, 0)), waits.get(CARDS, 0))
+
     @property
     def taken(self) -> bool:
         """Whether the send counts from now on."""
@@ -33,14 +38,19 @@ class Wait(NamedTuple):
 
 
 class Pace(NamedTuple):
-    """A destination's limits: its service's own, and how many `cards` it gets in a minute before they are summed up."""
+    """A destination's limits: its service's own, and how many `cards` it gets in a minute before they are summed up.
+
+    Some services limit a second beside a minute: that is the `burst`.
+    """
 
     rate: RateLimit | None = None
     cards: int | None = None
+    burst: RateLimit | None = None
 
     def windows(self, *, card: bool) -> list[tuple[str, int, int]]:
         """Name, count and period (microseconds) of the windows that a send must fit into; a digest is no card."""
-        found = [(RATE, self.rate.count, self.rate.period)] if self.rate is not None else []
+        limits = ((RATE, self.rate), (BURST, self.burst))
+        found = [(name, limit.count, limit.period) for name, limit in limits if limit is not None]
         return [*found, (CARDS, self.cards, MINUTE)] if card and self.cards is not None else found
 
 
@@ -80,12 +90,11 @@ class MemoryLimits:
     def wait(self, destination: str, pace: Pace, *, card: bool) -> Wait:
         """What a send would have to wait for now; nothing is counted."""
         now = self._clock()
-        waits = {RATE: max(self._held.get(destination, 0) - now, 0), CARDS: 0}
+        waits = {}
         for name, count, period in pace.windows(card=card):
             sent = self._sent.get((destination, name), ())
-            if len(sent) >= count:
-                waits[name] = max(waits[name], sent[-count] + period - now)
-        return Wait(waits[RATE], waits[CARDS])
+            waits[name] = max(sent[-count] + period - now, 0) if len(sent) >= count else 0
+        return Wait.of(max(self._held.get(destination, 0) - now, 0), waits)
 
     async def hold(self, destination: str, wait: int) -> None:
         """See the port."""

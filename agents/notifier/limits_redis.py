@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agents.notifier.claims_redis import unavailable
-from agents.notifier.limits import CARDS, RATE, MemoryLimits, Wait
+from agents.notifier.limits import MemoryLimits, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,8 +99,8 @@ class RedisLimits:
         numbers = [number for _, count, period in windows for number in (count, period)]
         with unavailable():
             held, *waits = await self._take(keys=keys, args=[self._now(), *numbers])
-        found = {RATE: 0, CARDS: 0} | {name: int(wait) for (name, _, _), wait in zip(windows, waits, strict=True)}
-        wait = Wait(max(int(held), found[RATE]), found[CARDS])
+        found = {name: int(wait) for (name, _, _), wait in zip(windows, waits, strict=True)}
+        wait = Wait.of(int(held), found)
         return self._own.take_now(destination, pace, card=card) if wait.taken else wait
 
     async def hold(self, destination: str, wait: int) -> None:

@@ -12,12 +12,13 @@ from streams.instants import parse_instant
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-State = Literal["sending", "put_off", "sent", "failed", "ambiguous", "expired", "digested", "void"]
+State = Literal["sending", "put_off", "sent", "failed", "ambiguous", "expired", "silenced", "digested", "void"]
 """What came of a message. No ends are `sending` and `ambiguous`, where it may have arrived or not, and `put_off`,
-where it has not. `digested`: told within a digest; `void`: a digest given up before it was sent.
+where it has not. `silenced`: told to nobody; `digested`: told within a digest; `void`: a digest given up before it
+was sent.
 """
 
-FINAL: frozenset[State] = frozenset({"sent", "failed", "expired", "digested", "void"})
+FINAL: frozenset[State] = frozenset({"sent", "failed", "expired", "silenced", "digested", "void"})
 """The states after which a message is never sent again."""
 
 DIGEST = "digest"

@@ -77,6 +77,7 @@ class Job:
     repeated: bool = False  # some attempt was marked so
     due: float = 0.0  # not before this, by the monotonic clock
     hold: int = 0  # not before this instant, and then summed up with the others that were held; 0: not held
+    silence: str = ""  # the id of the silence that its alert falls under: it is told to nobody
     over: str = ""  # a token that may still hold the claim, of which it is known what it came to
     busy: bool = False  # being sent, or in a digest that is
     swept: bool = False  # was looked for among those that have ended

@@ -32,6 +32,13 @@ def test_what_is_done_with_a_message(claim: Claim, unknown: bool, age: int, acti
     assert decide(claim, unknown=unknown, age=age, max_age=HOUR) == (action, reason)
 
 
+def test_what_is_silenced_is_told_to_nobody_unless_it_was_told_already() -> None:
+    for claim in (Claim(Held.OURS), Claim(Held.LEFT_BEHIND)):
+        assert decide(claim, unknown=False, age=2 * HOUR, max_age=HOUR, silenced=True).action is Action.SILENCE
+    done = Claim(Held.DONE, state="sent")
+    assert decide(done, unknown=False, age=0, max_age=HOUR, silenced=True).action is Action.SKIP
+
+
 def test_failures_double_the_wait_up_to_a_cap_that_is_longer_where_the_result_is_unknown(seed: int) -> None:
     rng = random.Random(seed)
     backoff = Backoff()

@@ -15,6 +15,7 @@ from agents.notifier.http import Outcome, Result, open_session
 from agents.notifier.lane import UNRECORDED
 from agents.notifier.limits import Pace
 from agents.notifier.message import Delivery, Message
+from agents.notifier.progress import Job
 from agents.notifier.references import References
 from agents.notifier.webhook import WebhookSender
 from config.destinations import RateLimit
@@ -476,3 +477,15 @@ async def test_a_destination_that_hangs_is_found_out_with_one_message() -> None:
             rig.put(message(number))
         await eventually(lambda: rig.counted("ambiguous"))
     assert len(sender.sent) == 1
+
+
+async def test_what_is_silenced_has_its_outcome_at_once_and_reaches_nobody() -> None:
+    sender = Scripted([SENT])
+    async with running_lane(sender, pace=Pace(RateLimit(1, HOUR), 1)) as rig:
+        for number in range(1, 30):
+            job = Job(message(number), rig.partition, number, hold=START + HOUR, silence="maintenance")
+            rig.lane.put(job)
+        await eventually(lambda: not len(rig.lane))
+    assert sender.sent == []
+    assert {(state, repeat) for _, state, repeat in rig.outcomes.ends()} == {("silenced", False)}
+    assert rig.counted("silenced") == 29
