@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
-from uuid import uuid4
 
 from agents.notifier.claims import Claim, ClaimsUnavailable, Held
 from agents.notifier.decide import Action, decide
+from agents.notifier.fates import Fates
 from agents.notifier.http import Outcome, Result
-from agents.notifier.message import AGAIN, DIGEST, Delivery, digest_of, key_of
+from agents.notifier.message import AGAIN, Delivery, digest_of, key_of
 from streams.instants import SECOND, format_instant
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from agents.notifier.site import Site
 
 log = logging.getLogger("slawatch.notifier")
-
-_FATES = 100  # digests remembered
 
 CHANGES = ("recovered", "acknowledged")
 """Kinds of alerts that change the message of the raised one, where the service can; elsewhere they are messages."""
@@ -45,8 +43,7 @@ class Chain:
         self._sender = sender
         self._remove = remove
         self._wake = wake
-        self._resolver = uuid4().hex  # holds the claims of others' digests while they are looked into
-        self._fates: dict[str, str] = {}  # of digests that have ended
+        self._fates = Fates(site, self.claim)
         self.recording = 0
         self.waits_for_claims = False
 
@@ -257,7 +254,7 @@ class Chain:
         """What became of a message is what became of the digest that it was in. Raises ClaimsUnavailable."""
         digest = digest_of(holder)
         assert digest is not None
-        fate, wait = await self._fate(digest)
+        fate, wait = await self._fates.of(digest)
         if fate == "sent":
             self.digested(job, digest)
         elif fate == "failed":
@@ -269,40 +266,6 @@ class Chain:
         else:  # it was not sent, or nobody knows: the message goes on by itself
             job.over = holder
             job.unknown = job.unknown or fate == "unknown" or holder.startswith(AGAIN)
-
-    async def _fate(self, digest: str) -> tuple[str, int]:
-        """A state, `unknown`, or `later` with the microseconds until it may be known.
-
-        One that nobody ever claimed was never sent. It is claimed here, and recorded as void before anything is made
-        of that: whoever made it can send it no more, even if it only stood still.
-        """
-        site = self._site
-        if digest in self._fates:
-            return self._fates[digest], 0
-        key = key_of(digest, DIGEST, site.name)
-        claim = await self.claim(key, self._resolver)
-        match claim.held:
-            case Held.DONE:
-                self._ended(digest, claim.state)
-                return claim.state, 0
-            case Held.OURS:
-                void = Delivery(digest, DIGEST, site.name, "void", format_instant(site.clock()), 0, repeat=False)
-                await site.outcomes.ahead(void)
-                self._ended(digest, "void")
-                return "void", 0
-            case Held.LEFT_BEHIND:
-                with contextlib.suppress(ClaimsUnavailable):
-                    await site.claims.release(key, self._resolver, unknown=True)
-                return "unknown", 0
-            case Held.FLUSHED | Held.UNREADABLE:
-                await site.refill()
-        return "later", claim.wait
-
-    def _ended(self, digest: str, state: str) -> None:
-        """All its messages will ask."""
-        if len(self._fates) >= _FATES:
-            self._fates.clear()
-        self._fates[digest] = state
 
 
 def nothing() -> None:

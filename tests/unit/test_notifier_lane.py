@@ -13,7 +13,7 @@ from agents.notifier.backoff import Backoff
 from agents.notifier.claims import Claim, ClaimsUnavailable, Held, MemoryClaims
 from agents.notifier.http import Outcome, Result, open_session
 from agents.notifier.lane import UNRECORDED
-from agents.notifier.limits import Pace
+from agents.notifier.limits import MemoryLimits, Pace, Wait
 from agents.notifier.message import Delivery, Message
 from agents.notifier.progress import Job
 from agents.notifier.references import References
@@ -489,3 +489,35 @@ async def test_what_is_silenced_has_its_outcome_at_once_and_reaches_nobody() -> 
     assert sender.sent == []
     assert {(state, repeat) for _, state, repeat in rig.outcomes.ends()} == {("silenced", False)}
     assert rig.counted("silenced") == 29
+
+
+async def test_limits_that_are_away_make_messages_late_and_nothing_goes_out_past_them() -> None:
+    class Away(MemoryLimits):
+        away = True
+
+        async def take(self, destination: str, pace: Pace, *, card: bool) -> Wait:
+            if self.away:
+                raise ClaimsUnavailable("away")
+            return await super().take(destination, pace, card=card)
+
+    limits, sender = Away(lambda: 0), Scripted([SENT])
+    async with running_lane(sender, limits=limits) as rig:
+        rig.put(message())
+        await eventually(lambda: not rig.lane._turns)
+        assert sender.sent == []
+        limits.away = False
+        await eventually(rig.outcomes.ends)
+    assert sender.sent == [("T-1", False)]
+
+
+async def test_what_another_notifier_was_told_to_wait_holds_here_too() -> None:
+    clock = Clock()
+    limits, sender = MemoryLimits(clock), Scripted([SENT])
+    await limits.hold("desk", 100_000)
+    async with running_lane(sender, limits=limits, clock=clock) as rig:
+        rig.put(message())
+        with pytest.raises(AssertionError):
+            await eventually(lambda: sender.sent, timeout=0.15)
+        clock.now += 100_000
+        await eventually(rig.outcomes.ends)
+    assert len(sender.sent) == 1
