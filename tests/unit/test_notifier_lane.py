@@ -493,9 +493,10 @@ async def test_what_is_silenced_has_its_outcome_at_once_and_reaches_nobody() -> 
 
 async def test_limits_that_are_away_make_messages_late_and_nothing_goes_out_past_them() -> None:
     class Away(MemoryLimits):
-        away = True
+        away, asked = True, 0
 
         async def take(self, destination: str, pace: Pace, *, card: bool) -> Wait:
+            self.asked += 1
             if self.away:
                 raise ClaimsUnavailable("away")
             return await super().take(destination, pace, card=card)
@@ -503,7 +504,7 @@ async def test_limits_that_are_away_make_messages_late_and_nothing_goes_out_past
     limits, sender = Away(lambda: 0), Scripted([SENT])
     async with running_lane(sender, limits=limits) as rig:
         rig.put(message())
-        await eventually(lambda: not rig.lane._turns)
+        await eventually(lambda: limits.asked == 1 and not rig.lane._turns)
         assert sender.sent == []
         limits.away = False
         await eventually(rig.outcomes.ends)
