@@ -33,13 +33,17 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where messages go. `timeout` is in microseconds; `burst_limit` is a second limit that its service has."""
+    """Where messages go. `timeout` is in microseconds; `burst_limit` is a second limit that its service has.
+
+    More than `cards` messages in a minute are summed up (None: never).
+    """
 
     name: str
     rate_limit: RateLimit | None
     timeout: int
     look: Look = field(default_factory=Look, kw_only=True)
     burst_limit: RateLimit | None = field(default=None, kw_only=True)
+    cards: int | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

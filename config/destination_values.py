@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 RATE_PATTERN = r"[1-9]\d{0,5}/[smhd]"
+CARDS_PATTERN = r"[1-9]\d{0,5}"
 TICKET = "{ticket_id}"
 """Where a ticket's id goes in the template of its address."""
 DEFAULT_TIMEOUT = 10 * SECOND
@@ -123,6 +124,15 @@ def apprise_url(text: str) -> str:
     if Apprise.instantiate(text) is None:
         raise ValueError("Apprise does not understand this address (its wiki says what belongs in it)")
     return text
+
+
+def cards(text: str) -> int | None:
+    """How many cards in a minute; None: all of them, however many."""
+    if text == "all":
+        return None
+    if not re.fullmatch(CARDS_PATTERN, text):
+        raise ValueError(f"not a number of cards in a minute: {shown(text)} (write 20, or all)")
+    return int(text)
 
 
 def rate(text: str) -> tuple[int, int]:

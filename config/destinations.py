@@ -29,6 +29,7 @@ from config.destination_values import (
     apprise_url,
     bot_channel,
     bot_token,
+    cards,
     filled,
     header,
     https_or_http,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
     Parse = Callable[[str], str]
 
-COMMON_KEYS = ("kind", "rate_limit", "timeout", "language", "timezone", "team_timezones", "ticket_url", "show")
+COMMON_KEYS = ("kind", "rate_limit", "timeout", "cards", "language", "timezone", "team_timezones", "ticket_url", "show")
 LANGUAGES = ("en", "zh")
 SHOWN = ("agent", "customer")
 """What a card holds of people only where it is switched on."""
@@ -221,9 +222,18 @@ def read_destination(name: str, node: Node, environ: Mapping[str, str]) -> Desti
     )
     made = chosen.make(common, _Keys(node, found, environ))
     look = _look(found)
+    few = found["cards"].read(cards) if "cards" in found else _few(common.rate_limit)
     if len(node.problems) > problems_before:
         return None
-    return replace(made, look=look, burst_limit=None if limit is not None else chosen.burst_limit)
+    return replace(made, look=look, burst_limit=None if limit is not None else chosen.burst_limit, cards=few)
+
+
+def _few(rate_limit: RateLimit | None) -> int | None:
+    """As many as the service takes in a minute, less a tenth and at least one, so that a digest finds a place."""
+    if rate_limit is None:
+        return None
+    minute = rate_limit.count * MINUTE // rate_limit.period
+    return max(minute - max(minute // 10, 1), 1)
 
 
 def _look(found: Mapping[str, Node]) -> Look:

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from config.calendars import DATE_PATTERN, HOURS_PATTERN, WEEKDAYS
-from config.destination_values import RATE_PATTERN
+from config.destination_values import CARDS_PATTERN, RATE_PATTERN
 from config.destinations import KINDS, LANGUAGES, NAME_PATTERN, SECURITY, SHOWN
 from config.people import ID_PATTERN, SERVICES
 from config.policies import AFTER_REOPEN, ANSWERED
@@ -179,6 +179,10 @@ def _destination(kind: str) -> Schema:
         "team_timezones": {"type": "object", "additionalProperties": zone},
         "ticket_url": _text(r"https?://.*\{ticket_id\}.*", "where a ticket is: https://desk.example.com/t/{ticket_id}"),
         "show": _one_or_many({"enum": list(SHOWN)}, description="of people, what is left out otherwise"),
+        "cards": {
+            "anyOf": [{"type": "integer", "minimum": 1, "maximum": 999_999}, _text(f"({CARDS_PATTERN}|all)")],
+            "description": "more than so many messages in a minute are summed up; all: never",
+        },
     }
     return _keys(common | {key: own[key] for key in KINDS[kind].keys}, required=("kind", *KINDS[kind].required))
 

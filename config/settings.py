@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX = "SLAWATCH_"
-SECRETS = ("redis", "kafka_password", "heartbeat_url")
+SECRETS = ("redis", "kafka_password", "heartbeat_url", "ack_secret")
 """Settings that may also be given as `SLAWATCH_NAME_FILE`, a file that holds the value; never shown."""
 
 LONGEST_WINDOW = 7 * DAY
 """The longest rolling window: what is kept of a ticket must outlast it."""
+
+SHORTEST_SECRET = 32
+"""Characters of a secret that links are signed with."""
 
 _LONGEST = 3650 * DAY
 _TOO_LONG = "too long: write 3650d or less"
@@ -119,6 +122,30 @@ def _retention(duration: int) -> int:
     return duration
 
 
+def _page_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.query or parts.fragment or parts.username or re.search(r"[\s\x00-\x1f\x7f]", text):
+        raise ValueError(f"not a page's URL: {shown(text)} (write https://sla.example.com, or with a path after it)")
+    return text.rstrip("/")
+
+
+def _signing(secret: SecretStr) -> SecretStr:
+    parts = secret.get_secret_value().split()
+    if not 1 <= len(parts) <= 2 or any(len(part) < SHORTEST_SECRET for part in parts):
+        raise ValueError(f"one secret of {SHORTEST_SECRET} characters or more, or two with a space or line between")
+    return secret
+
+
+def _header(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,60}", text):
+        raise ValueError(f"not a header's name: {shown(text)} (write X-Forwarded-User)")
+    return text
+
+
 Duration = Annotated[int, BeforeValidator(_duration), Field(ge=0), AfterValidator(_bounded)]
 LongerThanZero = Annotated[int, BeforeValidator(_duration), Field(gt=0), AfterValidator(_bounded)]
 Address = Annotated[str, AfterValidator(_address)]
@@ -186,6 +213,19 @@ class Settings(BaseSettings):
         default="127.0.0.1:9465", description="where the notifier serves /metrics and health"
     )
     board_listen: Address = Field(default="127.0.0.1:8080", description="where the board serves people")
+    ack_listen: Address = Field(
+        default="127.0.0.1:9466", description="where the notifier serves the page on which alerts are acknowledged"
+    )
+    ack_url: Annotated[str, AfterValidator(_page_url)] | None = Field(
+        default=None, description="where people reach that page, https://sla.example.com; none: cards have no such link"
+    )
+    ack_secret: Annotated[SecretStr, AfterValidator(_signing)] | None = Field(
+        default=None,
+        description="what its links are signed with, 32 characters or more; a second one, after a space, holds as well",
+    )
+    ack_user_header: Annotated[str, AfterValidator(_header)] | None = Field(
+        default=None, description="header in which a proxy before that page says who is signed in; none: people type it"
+    )
     kafka_security: Literal["PLAINTEXT", "SSL", "SASL_SSL"] = Field(
         default="PLAINTEXT", description="how to speak to Kafka: PLAINTEXT, SSL or SASL_SSL"
     )
@@ -321,6 +361,9 @@ def _contradictions(settings: Settings) -> list[Problem]:
             problems.append(_of(variable(name), "would not be used: set SLAWATCH_KAFKA_SECURITY=SASL_SSL"))
     kafka_tls = settings.kafka_security != "PLAINTEXT"
     problems += _certificates(settings, "kafka", "" if kafka_tls else "set SLAWATCH_KAFKA_SECURITY=SSL or SASL_SSL")
+    for name, other in (("ack_url", "ack_secret"), ("ack_secret", "ack_url")):
+        if getattr(settings, name) is not None and getattr(settings, other) is None:
+            problems.append(_of(variable(other), f"missing: {variable(name)} is set, and neither is of use alone"))
     redis_tls = urlsplit(settings.redis).scheme == "rediss"
     problems += _certificates(settings, "redis", "" if redis_tls else "write SLAWATCH_REDIS=rediss://...")
     return problems

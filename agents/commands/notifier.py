@@ -6,12 +6,16 @@ import asyncio
 import logging
 import signal
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
+from aiohttp import web
 
 from agents import logs
+from agents.ack.events import Acknowledgements
+from agents.ack.links import Keys, ack_links
+from agents.ack.page import AckPage
+from agents.ack.uses import MemoryUses, RedisUses
 from agents.engine import wall_clock
 from agents.engine.lease import ticks
 from agents.engine.rights import Rights, refuse_missing_rights
@@ -19,27 +23,32 @@ from agents.kafka import Fault, connection, faults
 from agents.loop import run
 from agents.notifier.claims import MemoryClaims
 from agents.notifier.claims_redis import RedisClaims
-from agents.notifier.endpoints import endpoints
+from agents.notifier.endpoints import Calls, endpoints
 from agents.notifier.http import open_session
+from agents.notifier.limits import MemoryLimits
+from agents.notifier.limits_redis import RedisLimits
 from agents.notifier.notifier import Notifier
 from agents.notifier.upkeep import Lasting, upkeep
-from agents.notifier.watched import WatchedSender
 from agents.redis import client
 from agents.topics import Topics
 from agents.web import serving
 from config.errors import ConfigError, Problem
 from config.routing import load_routing
 from config.settings import Settings, load_settings, split_address, variable
+from streams.events import TOPIC_OF
 from streams.instants import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     import aiohttp
 
+    from agents.ack.uses import Uses
     from agents.notifier.claims import Claims
+    from agents.notifier.limits import Limits
     from agents.notifier.silences import Silence
     from agents.notifier.upkeep import Upkeep
+    from config.people import Person
     from config.routes import Routing
 
 log = logging.getLogger("slawatch.notifier")
@@ -66,14 +75,14 @@ def command() -> None:
 async def _run(settings: Settings, routing: Routing) -> None:
     following: Routing | None = routing
     lasting = Lasting()
-    async with open_session() as session, _claims(settings) as claims:
+    async with open_session() as session, _shared(settings) as shared, _ack_page(settings, shared.uses):
         while following is not None:
-            following = await _deliver(settings, following, session, claims, lasting)
+            following = await _deliver(settings, following, session, shared, lasting)
     log.info("stopped: what was under way is recorded")
 
 
 async def _deliver(
-    settings: Settings, routing: Routing, session: aiohttp.ClientSession, claims: Claims, lasting: Lasting
+    settings: Settings, routing: Routing, session: aiohttp.ClientSession, shared: Shared, lasting: Lasting
 ) -> Routing | None:
     """Deliver until told to end, or until the routing file is loaded again: then gives what it says now.
 
@@ -93,11 +102,16 @@ async def _deliver(
     async def fit() -> None:
         """Once Kafka is reached, and before the first alert is read."""
         read = (topics.alerts, topics.deliveries, topics.heartbeats, topics.silences)
-        written = (topics.alerts, topics.deliveries, topics.heartbeats)
+        written = [topics.alerts, topics.deliveries, topics.heartbeats]
+        if settings.ack_url is not None:
+            written.append(topics.name(TOPIC_OF["alert_acknowledged"]))
         await refuse_missing_rights(reached, Rights(reads=read, writes=written, group=group))
-        await topics.refuse_problems(reached, None, None, read)
+        await topics.refuse_problems(reached, None, None, (*read, *written[3:]))
         beside = upkeep(settings, reached, topics, routing, session, notifier.metrics, lasting, problems)
         house.append(await stack.enter_async_context(beside))
+
+    def on_call(alert: Mapping[str, Any], decided_at: int) -> Person | None:
+        return house[0].on_call(alert, decided_at)
 
     def problems() -> Mapping[str, str]:
         return notifier.problems
@@ -107,11 +121,10 @@ async def _deliver(
         topics=topics,
         group=group,
         routes=routing,
-        endpoints=[
-            replace(endpoint, sender=WatchedSender(endpoint.name, endpoint.sender, lasting.health))
-            for endpoint in endpoints(routing, session, wall_clock)
-        ],
-        claims=claims,
+        endpoints=endpoints(routing, session, wall_clock, Calls(_link(settings), on_call)),
+        claims=shared.claims,
+        limits=shared.limits,
+        attempted=lasting.health.attempted,
         clock=wall_clock,
         max_age=settings.alert_max_age,
         session_timeout=settings.session_timeout,
@@ -151,10 +164,60 @@ async def _deliver(
     return orders[-1] if orders and None not in orders else None
 
 
+class Shared(NamedTuple):
+    """What notifiers have in common: in Redis, or in this process where there is one alone."""
+
+    claims: Claims
+    limits: Limits
+    uses: Uses
+
+
 @asynccontextmanager
-async def _claims(settings: Settings) -> AsyncIterator[Claims]:
+async def _shared(settings: Settings) -> AsyncIterator[Shared]:
+    def clock() -> int:
+        return int(ticks() * SECOND)  # nobody sets it: leases end when they should
+
     if not settings.redis:
-        yield MemoryClaims(lambda: int(ticks() * SECOND))  # nobody sets it: leases end when they should
+        yield Shared(MemoryClaims(clock), MemoryLimits(clock), MemoryUses(clock))
         return
     async with client(settings) as redis:
-        yield RedisClaims(redis, settings.app)
+        app = settings.app
+        yield Shared(RedisClaims(redis, app), RedisLimits(redis, app, clock), RedisUses(redis, app))
+
+
+@asynccontextmanager
+async def _ack_page(settings: Settings, uses: Uses) -> AsyncIterator[None]:
+    """Serves the page on which alerts are acknowledged, where the settings name one. Raises Fault."""
+    keys = ack_keys(settings)
+    if keys is None:
+        yield
+        return
+    topic = Topics(settings.topic_prefix, settings.app).name(TOPIC_OF["alert_acknowledged"])
+    onto = Acknowledgements(connection(settings), topic)
+    page = AckPage(keys, uses, onto.write, wall_clock, user_header=settings.ack_user_header)
+    host, port = split_address(settings.ack_listen)
+    runner = web.AppRunner(page.app(), access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise Fault(f"{variable('ack_listen')}={settings.ack_listen}: {error.strerror}") from error
+        log.info("alerts are acknowledged on port %d of %s", runner.addresses[0][1], host)
+        yield
+    finally:
+        await runner.cleanup()
+        await onto.close()
+
+
+def ack_keys(settings: Settings) -> Keys | None:
+    """What links are signed with; None where there is no page for them."""
+    if settings.ack_url is None or settings.ack_secret is None:
+        return None
+    return Keys(settings.ack_secret.get_secret_value().split())
+
+
+def _link(settings: Settings) -> Callable[[Mapping[str, Any], str], str | None] | None:
+    """Makes the links by which alert records are acknowledged at a destination; None where there is no page."""
+    keys = ack_keys(settings)
+    return None if keys is None or settings.ack_url is None else ack_links(keys, settings.ack_url, wall_clock)

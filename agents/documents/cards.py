@@ -10,7 +10,7 @@ import msgspec
 
 from agents.documents import reading
 from agents.documents.drawing import drawn
-from agents.notifier.card import Presentation, present
+from agents.notifier.card import Presentation, card_of
 from agents.notifier.message import Message, read_alert
 from agents.notifier.senders.dingtalk import dingtalk_body
 from agents.notifier.senders.feishu import feishu_body
@@ -144,10 +144,12 @@ def files() -> dict[str, str]:
 
 def _picture(service: str, sample: str, record: Mapping[str, Any], language: str) -> str:
     zone = ZoneInfo("Asia/Shanghai") if language == "zh" else ZoneInfo("Europe/Paris")
-    look = Presentation(language, zone, {}, "https://desk.example.com/tickets/{ticket_id}", _acknowledge)
-    mention = _OnCall(_WHO[language], _IDS) if sample == "breach" else None
-    card = present(record, look, mention=mention)
-    message = Message(read_alert(msgspec.json.encode(record)), "desk", card)
+    who = _OnCall(_WHO[language], _IDS)
+    look = Presentation(
+        language, zone, {}, "https://desk.example.com/tickets/{ticket_id}", _acknowledge, lambda *_: who
+    )
+    message = Message(read_alert(msgspec.json.encode(record)), "desk")
+    card = card_of(message, look)
     name, shown = SERVICES[service]
     return drawn(f"{name} · drawn from the body that is sent, not a screenshot", shown(message, card, look))
 

@@ -129,6 +129,10 @@ MEANINGS: dict[str, dict[str, str]] = {
         "repeat": "Whether it may have come twice, and said so.",
         "error": "What went wrong last.",
         "holder": "Of a message that is being sent: which sender holds it.",
+        "digest": "Of a message that was summed up: the id of the digest, whose own record says what came of it.",
+        "members": "Of a digest: the keys of the messages that it sums up.",
+        "members_holder": "Of a digest: what holds those messages meanwhile.",
+        "reference": "The service's own id of a message that it took, by which it can be changed.",
     },
     "Silence": {
         "id": "The silence's id, and the record's key. A later record takes the place of an earlier one.",

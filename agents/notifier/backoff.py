@@ -1,14 +1,12 @@
-"""How long a destination is left alone after failures, and how fast it may be sent to."""
+"""How long a destination is left alone after failures, and how many messages it is sent at a time."""
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Sequence
 
 
 @dataclass(frozen=True)
@@ -27,38 +25,48 @@ class Backoff:
         return longest * rng.uniform(0.5, 1.0)
 
 
-class Pace:
-    """At most `limit` sends within any `per` seconds; without a limit it never waits."""
+class Pressure:
+    """How many messages a destination is sent at a time, and when it is left alone. Times in seconds, monotonic.
 
-    def __init__(self, limit: int | None, per: float = 1.0) -> None:
-        self._per = per
-        self._limit = limit
-        self._sent: deque[float] = deque(maxlen=limit)
+    It begins with one at a time, takes one more with each success up to `most`, and is back at one after a failure:
+    a destination that is down shows it with one message, not with many whose result nobody can know.
+    """
 
-    def wait(self, now: float) -> float:
-        """Seconds until the next send may start; `now` in seconds, monotonic."""
-        if self._limit is None or len(self._sent) < self._limit:
-            return 0.0
-        return max(self._sent[0] + self._per - now, 0.0)
-
-    def sent(self, now: float) -> None:
-        """A send starts now."""
-        if self._limit is not None:
-            self._sent.append(now)
-
-
-class Paces(Pace):
-    """Several paces at once: that of a service which limits both a second and a minute."""
-
-    def __init__(self, paces: Sequence[Pace]) -> None:
-        super().__init__(None)
-        self._paces = paces
+    def __init__(self, backoff: Backoff, most: int, rng: random.Random) -> None:
+        self.at_a_time = 1
+        self._backoff = backoff
+        self._most = most
+        self._rng = rng
+        self._failures = 0  # in a row, whichever messages they were
+        self._failed_at = 0.0
+        self._resume = 0.0  # no attempt before this
 
     def wait(self, now: float) -> float:
-        """Seconds until each of them lets the next send start."""
-        return max(pace.wait(now) for pace in self._paces)
+        """Seconds until an attempt may begin."""
+        return max(self._resume - now, 0.0)
 
-    def sent(self, now: float) -> None:
-        """A send starts now."""
-        for pace in self._paces:
-            pace.sent(now)
+    def pause(self, until: float) -> None:
+        """No attempt before this, through nobody's fault; one at a time then."""
+        self._resume = max(self._resume, until)
+        self.at_a_time = 1
+
+    def succeeded(self) -> None:
+        """The destination answered."""
+        self._failures = 0
+        self.at_a_time = min(self.at_a_time + 1, self._most)
+
+    def failed(self, began: float, now: float, *, unknown: bool, asked: float | None) -> float:
+        """An attempt came to nothing; returns for how long all wait, by what the destination `asked` for if it did.
+
+        Those under way at the same time fail together: that is one failure, and the longest wait of theirs.
+        """
+        if began >= self._failed_at:
+            self._failures += 1
+        self._failed_at = now
+        delay = self._backoff.delay(max(self._failures, 1), unknown=unknown, rng=self._rng) if asked is None else asked
+        self.pause(now + delay)
+        return delay
+
+    def idle(self) -> None:
+        """Nothing is to be sent: when there is again, it begins with one."""
+        self.at_a_time = 1

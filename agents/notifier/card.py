@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -120,7 +121,8 @@ class Presentation:
     """How the cards of one destination look.
 
     `zones` are those of teams whose clock is not `zone`; `acknowledge` makes the link by which an alert record is
-    acknowledged, if it can be; `show` names what of PRIVATE is shown.
+    acknowledged, if it can be; `on_call` says who is called by one that was decided at an instant; `show` names what
+    of PRIVATE is shown.
     """
 
     language: str = "en"
@@ -128,6 +130,7 @@ class Presentation:
     zones: Mapping[str, ZoneInfo] = field(default_factory=dict)
     ticket_url: str | None = None
     acknowledge: Callable[[Mapping[str, Any]], str | None] | None = None
+    on_call: Callable[[Mapping[str, Any], int], Person | None] | None = None
     show: frozenset[str] = frozenset()
 
     @property
@@ -137,8 +140,15 @@ class Presentation:
 
 
 def card_of(message: Message, presentation: Presentation) -> Card:
-    """The card that came with a message, else one of its record."""
-    return message.card or present(message.alert.record, presentation)
+    """The card of a message. What asks for something to be done calls the one who is on call for it; a digest, the
+    one for the worst that it sums up.
+    """
+    alert = message.alert
+    record = next(_worst(alert.record), None) if alert.kind == "digest" else alert.record
+    called = None
+    if record is not None and presentation.on_call is not None and alert.kind in ("raised", "digest"):
+        called = presentation.on_call(record, alert.decided_at)
+    return present(alert.record, presentation, mention=called)
 
 
 def present(
@@ -259,12 +269,16 @@ def _sections(record: Mapping[str, Any], presentation: Presentation) -> Iterator
         lines.append(Line(words["more"].format(count=f"{left:,}")))
     if lines:
         yield Section(words["by_team"], tuple(lines))
-    worst = record.get("worst")
-    shown = [each for each in worst if isinstance(each, dict)][:WORST] if isinstance(worst, list) else []
+    shown = list(islice(_worst(record), WORST))
     if shown:
         told = (tame(sentence(each, words), LINE_LENGTH) for each in shown)
         links = (ticket_link(presentation.ticket_url, each.get("ticket_id")) for each in shown)
         yield Section(words["worst"], tuple(Line(text, url) for text, url in zip(told, links, strict=True)))
+
+
+def _worst(record: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    worst = record.get("worst")
+    yield from (each for each in worst if isinstance(each, dict)) if isinstance(worst, list) else ()
 
 
 def _row(row: Mapping[str, Any], words: Mapping[str, str]) -> str:

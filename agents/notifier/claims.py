@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from agents.notifier.message import FINAL
+from agents.notifier.message import FINAL, FRESH, digest_of
 from streams.instants import DAY, SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from agents.notifier.message import State
 
@@ -26,6 +26,7 @@ class Held(Enum):
 
     OURS = auto()  # nobody has sent it: the caller holds it now
     LEFT_BEHIND = auto()  # somebody may have sent it and is gone: the caller holds it now
+    IN_DIGEST = auto()  # the holder is gone and was summing it up: the digest's fate decides, nobody holds it now
     ELSEWHERE = auto()  # another sender is at it
     DONE = auto()  # it has its outcome
     FLUSHED = auto()  # claims were lost, or never filled: fill them from `sla-deliveries` first
@@ -33,11 +34,15 @@ class Held(Enum):
 
 
 class Claim(NamedTuple):
-    """The answer to a claim: `state` is the outcome where DONE, `wait` the microseconds left where ELSEWHERE."""
+    """The answer to a claim: `state` is the outcome where DONE, `wait` the microseconds left where ELSEWHERE.
+
+    `holder` is the token of before where IN_DIGEST.
+    """
 
     held: Held
     state: str = ""
     wait: int = 0
+    holder: str = ""
 
 
 class Claims(Protocol):
@@ -50,8 +55,15 @@ class Claims(Protocol):
     durable: bool
     """Whether the claims outlive this process."""
 
-    async def claim(self, key: str, token: str, lease: int) -> Claim:
-        """Take the message for `lease` microseconds; taking again what the token already holds renews it."""
+    async def claim(self, key: str, token: str, lease: int, over: str = "") -> Claim:
+        """Take the message for `lease` microseconds; taking again what the token already holds renews it.
+
+        What `over` holds is taken as if nobody held it: the caller knows what became of it. A digest of messages
+        that were never sent (a token that begins with FRESH) does not take what was left behind.
+        """
+
+    async def ended(self, keys: Sequence[str]) -> list[bool]:
+        """Whether each of these messages is known to have its outcome; where claims were lost, none is."""
 
     async def release(self, key: str, token: str, *, unknown: bool) -> None:
         """Give back what the token holds: as never sent, or (`unknown`) as left behind."""
@@ -87,7 +99,7 @@ class MemoryClaims:
         self._born: dict[str, int] = {}  # in the order of their age
         self._swept = clock()
 
-    async def claim(self, key: str, token: str, lease: int) -> Claim:
+    async def claim(self, key: str, token: str, lease: int, over: str = "") -> Claim:
         """See the port."""
         if not self._filled:
             return Claim(Held.FLUSHED)
@@ -95,10 +107,18 @@ class MemoryClaims:
         state, holder, until = self._claims.get(key, ("", "", 0))
         if state in FINAL:
             return Claim(Held.DONE, state=state)
-        if state and holder != token and until > now:
+        ours = not state or holder == token or (bool(over) and holder == over)
+        if not ours and until > now:
             return Claim(Held.ELSEWHERE, wait=until - now)
-        self._set(key, ("pending", token, now + lease))
-        return Claim(Held.OURS if not state or holder == token else Held.LEFT_BEHIND)
+        if not ours and digest_of(holder) is not None:
+            return Claim(Held.IN_DIGEST, holder=holder)
+        if ours or not token.startswith(FRESH):
+            self._set(key, ("pending", token, now + lease))
+        return Claim(Held.OURS if ours else Held.LEFT_BEHIND)
+
+    async def ended(self, keys: Sequence[str]) -> list[bool]:
+        """See the port."""
+        return [self._filled and self._claims.get(key, ("", "", 0))[0] in FINAL for key in keys]
 
     async def release(self, key: str, token: str, *, unknown: bool) -> None:
         """See the port."""

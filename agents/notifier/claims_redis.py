@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import RedisError
 
 from agents.notifier.claims import KEPT, Claim, ClaimsUnavailable, Held
+from agents.notifier.message import AGAIN, FINAL, FRESH
 from agents.redis import why
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from redis.asyncio import Redis
 
@@ -41,10 +42,12 @@ local function went_back(generation, count, seen_generation, seen_count)
   return count < tonumber(seen_count)
 end
 """
+_FINAL = f"local final = {{{', '.join(f'{state}=true' for state in sorted(FINAL))}}}"
 _CLAIM = (
     _MARKER
+    + _FINAL
     + """
-local ends = {sent = true, failed = true, expired = true, silenced = true}
+local function starts(text, prefix) return string.sub(text, 1, #prefix) == prefix end
 local state, generation, count = marker(KEYS[2])
 if state == 'unreadable' then
   redis.call('DEL', KEYS[2])
@@ -60,15 +63,19 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local value = redis.pcall('GET', KEYS[1])
 local held = 'OURS'
 if value then
-  if ends[value] then return {'DONE', value, 0, generation, count} end
+  if final[value] then return {'DONE', value, 0, generation, count} end
   local holder, till
   if type(value) ~= 'table' then holder, till = string.match(value, '^pending (%S+) (%d+)$') end
   if not holder then
     redis.call('DEL', KEYS[1], KEYS[2])
     return {'UNREADABLE', '', 0, 0, 0}
   end
-  if holder ~= ARGV[1] then
+  if holder ~= ARGV[1] and holder ~= ARGV[6] then
     if tonumber(till) > now then return {'ELSEWHERE', '', tonumber(till) - now, generation, count} end
+    if starts(holder, ARGV[7]) or starts(holder, ARGV[8]) then
+      return {'IN_DIGEST', holder, 0, generation, count}
+    end
+    if starts(ARGV[1], ARGV[7]) then return {'LEFT_BEHIND', '', 0, generation, count} end
     held = 'LEFT_BEHIND'
   end
 end
@@ -134,19 +141,33 @@ class RedisClaims:
         self._filled = redis.register_script(_FILLED)
         self._seen = (0, 0)  # the latest generation and count of the marker
 
-    async def claim(self, key: str, token: str, lease: int) -> Claim:
+    async def claim(self, key: str, token: str, lease: int, over: str = "") -> Claim:
         """See the port."""
-        with _unavailable():
-            held, state, wait, *seen = await self._claim(
-                keys=[self._key(key), self._marker], args=[token, max(lease // 1000, 1), _KEPT_MS, *self._seen]
-            )
+        about: list[str | int] = [token, max(lease // 1000, 1), _KEPT_MS, *self._seen, over, FRESH, AGAIN]
+        with unavailable():
+            answer, word, wait, *seen = await self._claim(keys=[self._key(key), self._marker], args=about)
         generation, count = seen
         self._seen = max(self._seen, (generation, count))
-        return Claim(Held[_text(held)], state=_text(state), wait=int(wait) * 1000)
+        held = Held[_text(answer)]
+        if held is Held.IN_DIGEST:
+            return Claim(held, holder=_text(word))
+        return Claim(held, state=_text(word), wait=int(wait) * 1000)
+
+    async def ended(self, keys: Sequence[str]) -> list[bool]:
+        """See the port. An outcome is one, however old the Redis that tells it."""
+        found: list[bool] = []
+        for start in range(0, len(keys), _CHUNK):
+            with unavailable():
+                pipeline = self._redis.pipeline(transaction=False)
+                for key in keys[start : start + _CHUNK]:
+                    pipeline.get(self._key(key))
+                values = await pipeline.execute(raise_on_error=False)  # a key of another type is no outcome
+            found += [isinstance(value, bytes) and value.decode("latin-1") in FINAL for value in values]
+        return found
 
     async def release(self, key: str, token: str, *, unknown: bool) -> None:
         """See the port."""
-        with _unavailable():
+        with unavailable():
             await self._release(keys=[self._key(key)], args=[token, int(unknown), _KEPT_MS])
 
     async def finish(self, states: Iterable[tuple[str, State]]) -> None:
@@ -167,11 +188,11 @@ class RedisClaims:
 
     async def ping(self) -> None:
         """See the port. Asks by writing: a Redis that is full, or a replica, answers whoever only reads."""
-        with _unavailable():
+        with unavailable():
             await self._redis.set(self._probe, "1", px=_PROBE_MS)
 
     async def _mark(self, script: Any) -> bool:
-        with _unavailable():
+        with unavailable():
             whole, generation, count = await script(keys=[self._marker], args=self._seen)
         self._seen = (generation, count)
         return bool(whole)
@@ -179,7 +200,7 @@ class RedisClaims:
     async def _set(self, values: Iterable[tuple[str, str]], *, over: bool) -> None:
         todo = list(values)
         for start in range(0, len(todo), _CHUNK):
-            with _unavailable():
+            with unavailable():
                 pipeline = self._redis.pipeline(transaction=False)
                 for key, value in todo[start : start + _CHUNK]:
                     pipeline.set(self._key(key), value, px=_KEPT_MS, nx=not over)
@@ -190,7 +211,8 @@ class RedisClaims:
 
 
 @contextmanager
-def _unavailable() -> Iterator[None]:
+def unavailable() -> Iterator[None]:
+    """What Redis' client raises becomes ClaimsUnavailable, in words."""
     try:
         yield
     except (RedisError, OSError, TimeoutError) as error:

@@ -17,6 +17,8 @@ class Action(StrEnum):
     WAIT = "wait"
     REFILL = "refill"
     EXPIRE = "expire"
+    SILENCE = "silence"
+    RESOLVE = "resolve"  # ask what became of the digest it was in
 
 
 class Decision(NamedTuple):
@@ -26,9 +28,9 @@ class Decision(NamedTuple):
     reason: str
 
 
-def decide(claim: Claim, *, unknown: bool, age: int, max_age: int) -> Decision:
+def decide(claim: Claim, *, unknown: bool, age: int, max_age: int, silenced: bool = False) -> Decision:
     """What to do with a message, by its claim, whether an attempt of our own may have arrived (`unknown`),
-    and its age since it was decided (microseconds).
+    its age since it was decided (microseconds), and whether its alert falls under a silence.
     """
     if claim.held is Held.FLUSHED:
         return Decision(Action.REFILL, "claims_flushed")
@@ -36,8 +38,12 @@ def decide(claim: Claim, *, unknown: bool, age: int, max_age: int) -> Decision:
         return Decision(Action.REFILL, "claims_unreadable")
     if claim.held is Held.DONE:
         return Decision(Action.SKIP, f"already_{claim.state}")
+    if claim.held is Held.IN_DIGEST:
+        return Decision(Action.RESOLVE, "in_digest")
     if claim.held is Held.ELSEWHERE:
         return Decision(Action.WAIT, "claimed_elsewhere")
+    if silenced:
+        return Decision(Action.SILENCE, "silenced")
     if age > max_age:
         return Decision(Action.EXPIRE, "too_old")
     if unknown:

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 
 from agents.notifier.claims import KEPT, ClaimsUnavailable
 from agents.notifier.message import FINAL, Delivery
+from agents.notifier.references import References
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
@@ -126,14 +127,47 @@ async def _taken(queue: asyncio.Queue[T]) -> list[T]:
     return batch
 
 
+class Begun:
+    """What outcomes read in their order leave open: messages whose last word is no end, and who holds them.
+
+    A message of a digest is held by the digest until its own record says what became of it: the digest's tells that.
+    """
+
+    def __init__(self) -> None:
+        self.own: dict[str, str] = {}
+        self.summed_up: dict[str, str] = {}
+
+    def read(self, delivery: Delivery) -> None:
+        """One record more."""
+        self.own.pop(delivery.key, None)
+        self.summed_up.pop(delivery.key, None)
+        if delivery.state in ("sending", "ambiguous"):
+            self.own[delivery.key] = delivery.holder or NOBODY
+        holder = delivery.members_holder
+        for key in (delivery.members or ()) if holder else ():
+            if delivery.state in ("put_off", "void"):  # it was not sent
+                if self.summed_up.get(key) == holder:
+                    del self.summed_up[key]
+            else:
+                self.summed_up[key] = holder or ""
+
+
 class Refill:
     """Fills the claims from the topic: first with all that alerts on `sla-alerts` can need, later what is new."""
 
-    def __init__(self, kafka: Mapping[str, Any], topic: str, claims: Claims, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        kafka: Mapping[str, Any],
+        topic: str,
+        claims: Claims,
+        clock: Callable[[], int],
+        references: References | None = None,
+    ) -> None:
         self._kafka = kafka
         self._topic = topic
         self._claims = claims
         self._clock = clock
+        self._references = references or References()
         self._read: dict[int, int] = {}  # partition -> next offset
 
     async def run(self) -> int:
@@ -143,16 +177,17 @@ class Refill:
             if not await self._claims.begin():
                 self._read.clear()
             positions = dict(self._read)
-            begun: dict[str, str] = {}  # the messages whose last word is no end, and who holds them
+            begun = Begun()
             async with contextlib.aclosing(self._new(positions)) as batches:
                 async for deliveries in batches:
                     total += len(deliveries)
                     for delivery in deliveries:
-                        begun.pop(delivery.key, None)
-                        if delivery.state in ("sending", "ambiguous"):
-                            begun[delivery.key] = delivery.holder or NOBODY
+                        begun.read(delivery)
+                        if delivery.reference is not None:
+                            self._references.note(delivery.key, delivery.reference)
                     await self._claims.finish((d.key, d.state) for d in deliveries if d.state in FINAL)
-            await self._claims.left(begun.items())
+            await self._claims.left(begun.own.items())
+            await self._claims.left(begun.summed_up.items())  # after: what a message's own record says goes first
             if await self._claims.filled():
                 self._read = positions
                 return total

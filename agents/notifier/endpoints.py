@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from agents.notifier.backoff import Pace, Paces
 from agents.notifier.card import Presentation
+from agents.notifier.limits import Pace
 from agents.notifier.notifier import Endpoint
 from agents.notifier.senders.dingtalk import DingTalkSender
 from agents.notifier.senders.feishu import FeishuSender
@@ -27,38 +27,48 @@ from config.destination_types import (
     Webhook,
     WeCom,
 )
-from streams.instants import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import aiohttp
 
+    from agents.notifier.card import Person
     from agents.notifier.http import Sender
     from config.routes import Routing
 
-    Acknowledge = Callable[[Mapping[str, Any]], str | None]
+
+class Calls(NamedTuple):
+    """What cards ask of people: by which link an alert record is acknowledged at a destination, and who is on call
+    for one that was decided at an instant.
+    """
+
+    acknowledge: Callable[[Mapping[str, Any], str], str | None] | None = None
+    on_call: Callable[[Mapping[str, Any], int], Person | None] | None = None
 
 
 def endpoints(
-    routing: Routing,
-    session: aiohttp.ClientSession,
-    clock: Callable[[], int],
-    acknowledge: Acknowledge | None = None,
+    routing: Routing, session: aiohttp.ClientSession, clock: Callable[[], int], calls: Calls | None = None
 ) -> list[Endpoint]:
-    """An endpoint for each destination; `clock` gives microseconds since the epoch, `acknowledge` the link by which
-    an alert record is acknowledged.
-    """
+    """An endpoint for each destination; `clock` gives microseconds since the epoch."""
     return [
-        Endpoint(d.name, sender(d, session, clock, presentation(d, acknowledge)), d.timeout, _pace(d))
+        Endpoint(d.name, sender(d, session, clock, presentation(d, calls)), d.timeout, _pace(d))
         for d in routing.destinations.values()
     ]
 
 
-def presentation(destination: Destination, acknowledge: Acknowledge | None = None) -> Presentation:
+def presentation(destination: Destination, calls: Calls | None = None) -> Presentation:
     """How the cards of a destination look."""
-    look = destination.look
-    return Presentation(look.language, look.timezone, look.team_timezones, look.ticket_url, acknowledge, look.show)
+    look, (acknowledge, on_call) = destination.look, calls or Calls()
+    return Presentation(
+        look.language,
+        look.timezone,
+        look.team_timezones,
+        look.ticket_url,
+        (lambda record: acknowledge(record, destination.name)) if acknowledge is not None else None,
+        on_call,
+        look.show,
+    )
 
 
 def sender(
@@ -101,10 +111,5 @@ def sender(
     raise TypeError(f"no sender for {type(destination).__name__}")
 
 
-def _pace(destination: Destination) -> Pace | None:
-    paces = [
-        Pace(limit.count, limit.period / SECOND)
-        for limit in (destination.rate_limit, destination.burst_limit)
-        if limit is not None
-    ]
-    return Paces(paces) if len(paces) > 1 else next(iter(paces), None)
+def _pace(destination: Destination) -> Pace:
+    return Pace(destination.rate_limit, destination.cards, destination.burst_limit)

@@ -12,15 +12,33 @@ from streams.instants import parse_instant
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agents.notifier.card import Card
-
-State = Literal["sending", "put_off", "sent", "failed", "ambiguous", "expired", "silenced"]
+State = Literal["sending", "put_off", "sent", "failed", "ambiguous", "expired", "silenced", "digested", "void"]
 """What came of a message. No ends are `sending` and `ambiguous`, where it may have arrived or not, and `put_off`,
-where it has not.
+where it has not. `silenced`: told to nobody; `digested`: told within a digest; `void`: a digest given up before it
+was sent.
 """
 
-FINAL: frozenset[State] = frozenset({"sent", "failed", "expired", "silenced"})
+FINAL: frozenset[State] = frozenset({"sent", "failed", "expired", "silenced", "digested", "void"})
 """The states after which a message is never sent again."""
+
+DIGEST = "digest"
+"""The kind of a message that sums up others."""
+
+FRESH, AGAIN = "digest-", "redigest-"
+"""How a token begins that holds the claims of a digest's messages: of some never sent before, and of others that may
+have been. Its end is the digest's id.
+"""
+
+
+def digest_of(token: str) -> str | None:
+    """The id of the digest whose messages this token holds; None where it is an ordinary one."""
+    prefix = next((prefix for prefix in (FRESH, AGAIN) if token.startswith(prefix)), None)
+    return None if prefix is None else token.removeprefix(prefix)
+
+
+def key_of(alert_id: str, kind: str, destination: str) -> str:
+    """The key of a message's outcome on `sla-deliveries`, and of its claim."""
+    return f"{alert_id}|{kind}|{destination}"
 
 
 class BadAlert(ValueError):
@@ -73,19 +91,17 @@ def _text(record: Mapping[str, Any], field: str) -> str:
 class Message:
     """An alert for one destination: what is sent at most once.
 
-    `card` is what is shown of it, where somebody has made it already: one that calls a person, for example. `thread`
-    is the reference (Result.reference) of an earlier message there that this one belongs to.
+    `thread` is the reference (Result.reference) of an earlier message there that this one belongs to.
     """
 
     alert: Alert
     destination: str
-    card: Card | None = field(default=None, compare=False)
     thread: str | None = field(default=None, compare=False)
 
     @property
     def key(self) -> str:
         """The key of its outcome on `sla-deliveries`, and of its claim."""
-        return f"{self.alert.alert_id}|{self.alert.kind}|{self.destination}"
+        return key_of(self.alert.alert_id, self.alert.kind, self.destination)
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -100,8 +116,12 @@ class Delivery(msgspec.Struct, frozen=True):
     repeat: bool
     error: str | None = None
     holder: str | None = None  # of a message that is being sent: the token that claimed it
+    digest: str | None = None  # of a message that was summed up: the digest's id
+    members: list[str] | None = None  # of a digest: the keys of its messages
+    members_holder: str | None = None  # of a digest: the token that claimed them
+    reference: str | None = None  # of one that was sent: the service's own id of it, by which it can be changed
 
     @property
     def key(self) -> str:
         """The same as the message's key."""
-        return f"{self.alert_id}|{self.kind}|{self.destination}"
+        return key_of(self.alert_id, self.kind, self.destination)

@@ -29,6 +29,8 @@ class NotifierMetrics:
         self.ambiguous = self._counter("ambiguous", "Attempts whose result nobody can know.")
         self.expired = self._counter("expired", "Messages given up because they had become too old.")
         self.silenced = self._counter("silenced", "Messages that nobody got, for their alert falls under a silence.")
+        self.digested = self._counter("digested", "Messages told within a digest, not by themselves.")
+        self.digests = self._counter("digests", "Digests that a destination took.")
         self.refused = self._counter(
             "claims_refused", "Claims refused: another notifier is at the message, or it has its outcome already."
         )

@@ -7,8 +7,9 @@ import contextlib
 import json
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -20,19 +21,22 @@ from agents.engine.connection import be_patient, reach
 from agents.notifier.claims import ClaimsUnavailable
 from agents.notifier.deliveries import DeliveryLog, Refill
 from agents.notifier.intake import Intake, nobody
-from agents.notifier.lane import LIMIT, Lane
+from agents.notifier.lane import LIMIT, Lane, unheard
+from agents.notifier.limits import MemoryLimits, Pace
 from agents.notifier.metrics import NotifierMetrics
 from agents.notifier.progress import Partition
+from agents.notifier.references import References
 from streams.instants import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from agents.engine.connection import Connection
-    from agents.notifier.backoff import Backoff, Pace
+    from agents.notifier.backoff import Backoff
     from agents.notifier.claims import Claims
-    from agents.notifier.http import Sender
+    from agents.notifier.http import Result, Sender
     from agents.notifier.intake import Routes, Silencing
+    from agents.notifier.limits import Limits
     from agents.topics import Topics
 
 log = logging.getLogger("slawatch.notifier")
@@ -54,15 +58,16 @@ class Endpoint:
     name: str
     sender: Sender
     timeout: int
-    pace: Pace | None = None
+    pace: Pace = field(default_factory=Pace)
 
 
 class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publishes no types
     """Runs from `run` to `stop`.
 
     `group` is the consumer group; `max_age` the age (microseconds since its decision) at which an alert is given
-    up; `clock` gives microseconds since the epoch, and is gone by where no broker tells its time; `fit` raises Refused
-    where Kafka is not as it must be; `silencing` tells which alerts nobody is told of.
+    up; `clock` gives microseconds since the epoch, and is gone by where no broker tells its time; `limits` are shared
+    with whoever else sends; digests lead to `board_url`; `fit` raises Refused where Kafka is not as it must be;
+    `silencing` tells which alerts nobody is told of; `attempted` hears of each attempt by its destination's name.
     """
 
     def __init__(
@@ -79,8 +84,11 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
         session_timeout: int = 10 * SECOND,
         backoff: Backoff | None = None,
         lane_limit: int = LIMIT,
+        limits: Limits | None = None,
+        board_url: str | None = None,
         fit: Callable[[], Awaitable[None]] | None = None,
         silencing: Silencing = nobody,
+        attempted: Callable[[str, Result], None] = unheard,
     ) -> None:
         self.metrics = NotifierMetrics()
         self._connection = connection
@@ -96,7 +104,9 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
         self._consumer: AIOKafkaConsumer  # from `_start` on, as is the producer
         self._producer: AIOKafkaProducer
         self._outcomes = DeliveryLog(topics.deliveries, claims)
-        self._refill = Refill(connection.aiokafka(), topics.deliveries, claims, self._clock)
+        references = References()
+        self._refill = Refill(connection.aiokafka(), topics.deliveries, claims, self._clock, references)
+        limits = limits or MemoryLimits(lambda: int(monotonic() * SECOND))
         self._filling = asyncio.Lock()
         self._fills = 0
         self._unfilled = True
@@ -112,8 +122,12 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
                 max_age=max_age,
                 timeout=endpoint.timeout,
                 pace=endpoint.pace,
+                limits=limits,
+                references=references,
+                board_url=board_url,
                 backoff=backoff,
                 limit=lane_limit,
+                attempted=attempted,
             )
             for endpoint in endpoints
         }

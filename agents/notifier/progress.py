@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from agents.notifier.message import AGAIN, FRESH
+
 if TYPE_CHECKING:
     from agents.notifier.message import Message
 
@@ -76,7 +78,47 @@ class Job:
     due: float = 0.0  # not before this, by the monotonic clock
     hold: int = 0  # not before this instant, and then summed up with the others that were held; 0: not held
     silence: str = ""  # the id of the silence that its alert falls under: it is told to nobody
+    over: str = ""  # a token that may still hold the claim, of which it is known what it came to
+    busy: bool = False  # being sent, or in a digest that is
+    swept: bool = False  # was looked for among those that have ended
+    alone: bool = False  # goes out as a card though few more may: it is the only one there is to sum up
 
     def done(self) -> None:
         """It has its outcome."""
         self.partition.closed(self.offset)
+
+
+@dataclass(eq=False)
+class Batch:
+    """Messages that go out as one digest, and how that fared so far.
+
+    Its id is drawn anew for each: which messages it holds is fixed by their claims, and then by the digest's record.
+    An id made from the messages would come again after a restart, and with it the right to send once more unmarked.
+    """
+
+    jobs: list[Job]
+    again: bool = False  # some of them may have arrived before
+    id: str = field(default_factory=lambda: uuid4().hex[:24])
+    token: str = field(default_factory=lambda: uuid4().hex)  # holds the claim of the digest itself
+    made: Message | None = None
+    frozen: bool = False  # its record may be on the topic: it holds these messages and no others from now on
+    attempts: int = 0
+    unknown: bool = False
+    repeated: bool = False
+    due: float = 0.0
+
+    @property
+    def members_token(self) -> str:
+        """Holds the claims of its messages."""
+        return (AGAIN if self.again else FRESH) + self.id
+
+    @property
+    def message(self) -> Message:
+        """The digest, once it was made."""
+        assert self.made is not None
+        return self.made
+
+    @property
+    def live(self) -> bool:
+        """Whether all its messages are still ours."""
+        return all(job.partition.live for job in self.jobs)

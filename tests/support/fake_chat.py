@@ -40,6 +40,16 @@ def answers(status: int, body: str = "", **headers: str) -> Answer:
     return answer
 
 
+def after(seconds: float) -> Answer:
+    """Takes it, and says so later."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(seconds)
+        await answers(200, "ok")(writer)
+
+    return answer
+
+
 def redirects(to: str) -> Answer:
     return answers(302, Location=to)
 

@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 from prometheus_client import generate_latest
 
-from agents.notifier.backoff import Backoff, Pace
+from agents.notifier.backoff import Backoff
 from agents.notifier.claims import Claims, MemoryClaims
 from agents.notifier.http import Result, Sender
 from agents.notifier.lane import LEASE_MARGIN, Lane
+from agents.notifier.limits import Pace
 from agents.notifier.message import FINAL, Delivery, Message, read_alert
 from agents.notifier.metrics import NotifierMetrics
 from agents.notifier.progress import Job, Partition
@@ -142,6 +143,7 @@ async def running_lane(
     refill: Callable[[], Any] | None = None,
     outcomes: MemoryLog | None = None,
     margin: int = LEASE_MARGIN,
+    **more: Any,
 ) -> AsyncIterator[Rig]:
     """A lane with claims in memory, already filled, unless others are given."""
     clock = clock or Clock()
@@ -163,6 +165,7 @@ async def running_lane(
         pace=pace,
         backoff=backoff,
         rng=random.Random(1),
+        **more,
     )
     task = asyncio.create_task(lane.run())
     try:

@@ -8,6 +8,7 @@ from expected_problems import corpus, differences
 
 from agents.notifier.endpoints import endpoints
 from agents.notifier.http import open_session
+from agents.notifier.limits import Pace
 from config.destination_types import Email, Look, RateLimit, Slack, Webhook
 from config.destinations import KINDS
 from config.errors import ConfigError
@@ -66,10 +67,10 @@ routes: [{to: [hook, plain, chat]}]
 """
     assert load(tmp_path, text).destinations == {
         "hook": Webhook(
-            "hook", RateLimit(20, MINUTE), 2 * SECOND, url="https://a.example/x?y=z", headers={"X-Key": "k"}
+            "hook", RateLimit(20, MINUTE), 2 * SECOND, url="https://a.example/x?y=z", headers={"X-Key": "k"}, cards=18
         ),
         "plain": Webhook("plain", None, 10 * SECOND, url="http://127.0.0.1:8080", headers={}),
-        "chat": Slack("chat", RateLimit(1, SECOND), 10 * SECOND, url="https://hooks.example/T/B/x"),
+        "chat": Slack("chat", RateLimit(1, SECOND), 10 * SECOND, url="https://hooks.example/T/B/x", cards=54),
     }
 
 
@@ -127,15 +128,7 @@ async def test_every_kind_has_a_sender(tmp_path: Path) -> None:
     assert len({type(endpoint.sender) for endpoint in made}) == len(KINDS) == len(made)
     assert "s3cret" not in "".join(repr(each.sender) for each in made if each.name in ("hook", "bot", "ding", "feishu"))
     feishu = next(endpoint.pace for endpoint in made if endpoint.name == "feishu")
-    assert feishu is not None
-    for _ in range(5):
-        assert feishu.wait(0.0) == 0.0
-        feishu.sent(0.0)
-    assert feishu.wait(0.0) == 1.0
-    for second in range(1, 20):
-        for _ in range(5):
-            feishu.sent(float(second))
-    assert feishu.wait(25.0) == 35.0
+    assert feishu == Pace(RateLimit(100, MINUTE), 90, RateLimit(5, SECOND))
 
 
 def test_a_destination_says_how_its_cards_look(tmp_path: Path) -> None:
@@ -161,6 +154,28 @@ routes: [{to: [a, b]}]
         ticket_url="https://desk.example.com/t/{ticket_id}",
         show=frozenset({"agent"}),
     )
+
+
+@pytest.mark.parametrize(
+    ("keys", "cards"),
+    [
+        ("cards: 20", 20),
+        ("cards: all", None),
+        ("cards: 20, rate_limit: 5/m", 20),
+        ("rate_limit: 5/m", 4),
+        ("rate_limit: 1/m", 1),
+        ("rate_limit: 100/h", 1),
+        ("rate_limit: 1000/s", 54_000),
+    ],
+)
+def test_how_many_cards_a_destination_gets_in_a_minute_follows_from_its_limit_unless_told(
+    tmp_path: Path, keys: str, cards: int | None
+) -> None:
+    text = f"""version: 1
+destinations: {{hook: {{kind: webhook, url: "https://a.example/", {keys}}}}}
+routes: [{{to: [hook]}}]
+"""
+    assert load(tmp_path, text).destinations["hook"].cards == cards
 
 
 def test_secrets_come_from_the_environment_or_a_file(tmp_path: Path) -> None:

@@ -85,6 +85,11 @@ def test_tests_may_build_settings_with_microseconds_or_texts() -> None:
         ("METRICS_LISTEN", "127.0.0.1:99999", "not host:port"),
         ("BOARD_LISTEN", "::1:8080", "[::1]:9464"),
         ("KAFKA_SECURITY", "TLS", "'PLAINTEXT', 'SSL' or 'SASL_SSL', not 'TLS'"),
+        ("ACK_URL", "sla.example.com", "not a page's URL: 'sla.example.com' (write https://sla.example.com"),
+        ("ACK_URL", "https://sla.example.com/?a=b", "not a page's URL"),
+        ("ACK_SECRET", "short", "one secret of 32 characters or more"),
+        ("ACK_SECRET", f"{'a' * 32} {'b' * 32} {'c' * 32}", "or two with a space or line between"),
+        ("ACK_USER_HEADER", "X Forwarded", "not a header's name: 'X Forwarded' (write X-Forwarded-User)"),
         ("LOG_FORMAT", "xml", "'text' or 'json', not 'xml'"),
     ],
 )
@@ -92,6 +97,11 @@ def test_a_wrong_value_is_named_with_its_variable_and_remedy(name: str, value: s
     (problem,) = problems({f"SLAWATCH_{name}": value})
     assert problem.startswith(f"environment: SLAWATCH_{name}: ")
     assert part in problem
+
+
+def test_a_secret_that_is_refused_is_not_repeated() -> None:
+    (problem,) = problems({"SLAWATCH_ACK_SECRET": "sh0rt"})
+    assert "sh0rt" not in problem
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
@@ -103,6 +113,8 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     ("environ", "part"),
     [
         ({"KAFKA_SECURITY": "SASL_SSL", "KAFKA_USERNAME": "u"}, "SLAWATCH_KAFKA_PASSWORD: missing: SASL_SSL needs"),
+        ({"ACK_URL": "https://sla.example.com"}, "SLAWATCH_ACK_SECRET: missing: SLAWATCH_ACK_URL is set"),
+        ({"ACK_SECRET": "s" * 32}, "SLAWATCH_ACK_URL: missing: SLAWATCH_ACK_SECRET is set"),
         ({"KAFKA_USERNAME": "u"}, "SLAWATCH_KAFKA_USERNAME: would not be used: set SLAWATCH_KAFKA_SECURITY=SASL_SSL"),
         ({"KAFKA_CA_FILE": "/etc/ca.pem"}, "SLAWATCH_KAFKA_CA_FILE: would not be used"),
         ({"KAFKA_SECURITY": "SSL", "KAFKA_CA_FILE": "/no/such/file"}, "there is no file '/no/such/file'"),
@@ -117,12 +129,14 @@ def test_settings_that_contradict_each_other_are_refused(environ: dict[str, str]
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_may_stand_in_a_file(tmp_path: Path, name: str) -> None:
     file = tmp_path / "secret"
-    secret = "https://ping/s3cret" if name == "heartbeat_url" else "redis://:s3cret@redis:6379/0"
+    secret = "https://ping/s3cret" if name == "heartbeat_url" else "redis://:s3cret-s3cret@redis:6379/0"
     file.write_text(f"{secret}\n")
     sasl = {"SLAWATCH_KAFKA_SECURITY": "SASL_SSL", "SLAWATCH_KAFKA_USERNAME": "u", "SLAWATCH_KAFKA_PASSWORD": "p"}
     environ = {**sasl, f"{variable(name)}_FILE": str(file)}
     if name == "kafka_password":
         del environ["SLAWATCH_KAFKA_PASSWORD"]
+    if name == "ack_secret":
+        environ["SLAWATCH_ACK_URL"] = "https://sla.example.com"
     value = getattr(load_settings(environ), name)
     assert (value if isinstance(value, str) else value.get_secret_value()) == secret
 

@@ -63,7 +63,7 @@ class Held(Lane):
         self.jobs.append(job)
 
     def finish(self, job: Job) -> None:
-        self._remove(job)
+        self._backlog.remove(job)
         self.jobs.remove(job)
         job.done()
 

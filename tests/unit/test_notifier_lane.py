@@ -2,19 +2,23 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from fake_chat import FakeChat, answers, drops, hangs
 from notices import QUICK, START, Clock, MemoryLog, Scripted, alert_record, message, running_lane
 from waiting import eventually
 
-from agents.notifier.backoff import Backoff, Pace
+from agents.notifier.backoff import Backoff
 from agents.notifier.claims import Claim, ClaimsUnavailable, Held, MemoryClaims
 from agents.notifier.http import Outcome, Result, open_session
 from agents.notifier.lane import UNRECORDED
+from agents.notifier.limits import MemoryLimits, Pace, Wait
 from agents.notifier.message import Delivery, Message
+from agents.notifier.progress import Job
+from agents.notifier.references import References
 from agents.notifier.senders.webhook import WebhookSender
+from config.destination_types import RateLimit
 from streams.instants import HOUR, MINUTE, SECOND
 
 SENT, REFUSED = Result(Outcome.SENT), Result(Outcome.REFUSED, "HTTP 404")
@@ -109,7 +113,7 @@ async def test_retry_after_holds_the_whole_destination() -> None:
 async def test_the_rate_limit_is_kept() -> None:
     sender = Scripted([SENT])
     loop = asyncio.get_running_loop()
-    async with running_lane(sender, pace=Pace(2, 0.2)) as rig:
+    async with running_lane(sender, pace=Pace(RateLimit(2, 200_000))) as rig:
         before = loop.time()
         for number in range(6):
             rig.put(message(number))
@@ -191,10 +195,10 @@ async def test_claims_that_are_away_make_messages_late_and_lose_none() -> None:
     class Away(MemoryClaims):
         away = True
 
-        async def claim(self, key: str, token: str, lease: int) -> Claim:
+        async def claim(self, key: str, token: str, lease: int, over: str = "") -> Claim:
             if self.away:
                 raise ClaimsUnavailable("away")
-            return await super().claim(key, token, lease)
+            return await super().claim(key, token, lease, over)
 
     claims, sender = Away(Clock()), Scripted([SENT])
     await claims.filled()
@@ -255,10 +259,10 @@ async def test_claims_that_were_written_over_are_filled_anew_and_counted() -> No
     class WrittenOver(MemoryClaims):
         over = True
 
-        async def claim(self, key: str, token: str, lease: int) -> Claim:
+        async def claim(self, key: str, token: str, lease: int, over: str = "") -> Claim:
             if self.over:
                 return Claim(Held.UNREADABLE)
-            return await super().claim(key, token, lease)
+            return await super().claim(key, token, lease, over)
 
     claims, sender = WrittenOver(Clock()), Scripted([SENT])
 
@@ -361,3 +365,184 @@ async def test_latency_counts_breaches_that_were_told_in_time_alone() -> None:
             rig.put(message(number, **fields))
         await eventually(lambda: not len(rig.lane))
         assert b"sla_notifier_deadline_to_chat_seconds_count" not in rig.exposed()
+
+
+class Changing:
+    """A service that calls its messages m1, m2 ... and can change them."""
+
+    def __init__(self, *changes: Result) -> None:
+        self.done: list[tuple[str, str]] = []
+        self._changes = list(changes)
+
+    async def send(self, message: Message, *, repeat: bool) -> Result:
+        self.done.append(("repeat" if repeat else "send", message.alert.kind))
+        return Referred(f"m{len(self.done)}")
+
+    async def update(self, reference: str, message: Message) -> Result:
+        self.done.append((reference, message.alert.kind))
+        return self._changes.pop(0) if self._changes else SENT
+
+
+class Referred(NamedTuple):
+    """A result with the service's own id of the message."""
+
+    reference: str
+    outcome: Outcome = Outcome.SENT
+    error: str = ""
+    retry_after: int | None = None
+
+
+async def test_how_a_destination_fares_is_heard_of() -> None:
+    heard: list[tuple[str, Result]] = []
+    async with running_lane(Scripted([FAILED, SENT]), attempted=lambda *attempt: heard.append(attempt)) as rig:
+        rig.put(message())
+        await eventually(rig.outcomes.ends)
+    assert heard == [("desk", FAILED), ("desk", SENT)]
+
+
+async def test_what_follows_on_a_message_goes_into_its_thread() -> None:
+    threads: list[tuple[str, str | None]] = []
+
+    class Threading:
+        async def send(self, message: Message, *, repeat: bool) -> Result:
+            threads.append((message.alert.kind, message.thread))
+            return SENT._replace(reference="m77")
+
+    async with running_lane(Threading()) as rig:
+        for kind in ("raised", "corrected"):
+            rig.put(message(1, kind=kind))
+        rig.put(message(2, kind="corrected"))
+        await eventually(lambda: len(rig.outcomes.ends()) == 3)
+    assert sorted(threads, key=str) == [("corrected", "m77"), ("corrected", None), ("raised", None)]
+
+
+@pytest.mark.parametrize("kind", ["recovered", "acknowledged"])
+async def test_what_became_of_an_alert_changes_its_message_where_the_service_can(kind: str) -> None:
+    sender = Changing()
+    async with running_lane(sender) as rig:
+        for one in (message(1), message(2), message(1, kind=kind), message(2, kind="corrected")):
+            rig.put(one)
+        await eventually(lambda: not len(rig.lane))
+    assert sorted(sender.done) == [("m1", kind), ("send", "corrected"), ("send", "raised"), ("send", "raised")]
+    assert [d.reference for d in rig.outcomes.deliveries if d.state == "sent" and d.kind == "raised"] == ["m1", "m2"]
+
+
+async def test_a_message_can_be_changed_after_a_restart_for_its_reference_is_on_record() -> None:
+    references = References()
+    references.note(message(1).key, "m77")
+    sender = Changing()
+    async with running_lane(sender, references=references) as rig:
+        rig.put(message(1, kind="recovered"))
+        await eventually(lambda: not len(rig.lane))
+    assert sender.done == [("m77", "recovered")]
+
+
+async def test_where_nothing_can_be_changed_it_is_told_anew() -> None:
+    sender = Changing(REFUSED)
+    async with running_lane(sender) as rig:
+        rig.put(message(1, kind="recovered"))  # no reference of the raised one
+        rig.put(message(2))
+        rig.put(message(2, kind="recovered"))  # the service refuses to change it
+        await eventually(lambda: not len(rig.lane))
+    assert sender.done == [
+        ("send", "recovered"),
+        ("send", "raised"),
+        ("m2", "recovered"),
+        ("send", "recovered"),
+    ]
+
+
+async def test_a_change_of_unknown_result_is_made_again_and_is_no_repeat() -> None:
+    sender = Changing(UNKNOWN, FAILED, SENT)
+    async with running_lane(sender) as rig:
+        rig.put(message(1))
+        rig.put(message(1, kind="recovered"))
+        await eventually(lambda: not len(rig.lane))
+    assert sender.done[1:] == [("m1", "recovered")] * 3
+    assert (rig.counted("repeated"), rig.outcomes.deliveries[-1].repeat) == (0, False)
+
+
+async def test_the_references_used_least_lately_are_forgotten() -> None:
+    references = References(most=2)
+    for key in "abac":
+        references.note(key, key.upper())
+    assert [references.of(key) for key in "abc"] == ["A", None, "C"]
+
+
+async def test_several_tickets_are_under_way_at_a_time_and_of_one_ticket_one() -> None:
+    most, under_way, order = 0, set[str](), list[tuple[str, str]]()
+
+    class Slow:
+        async def send(self, message: Message, *, repeat: bool) -> Result:
+            nonlocal most
+            ticket = message.alert.ticket
+            assert ticket not in under_way
+            under_way.add(ticket)
+            most = max(most, len(under_way))
+            await asyncio.sleep(0.01)
+            under_way.remove(ticket)
+            order.append((ticket, message.alert.alert_id))
+            return SENT
+
+    async with running_lane(Slow()) as rig:
+        for number in range(120):
+            rig.put(message(number % 20, alert_id=f"{number:024x}"))
+        await eventually(lambda: not len(rig.lane))
+    assert 1 < most <= UNRECORDED
+    for ticket in {ticket for ticket, _ in order}:
+        ids = [alert for of, alert in order if of == ticket]
+        assert ids == sorted(ids)
+
+
+async def test_a_destination_that_hangs_is_found_out_with_one_message() -> None:
+    sender = Scripted([UNKNOWN])
+    async with running_lane(sender, backoff=Backoff(first=60.0)) as rig:
+        for number in range(50):
+            rig.put(message(number))
+        await eventually(lambda: rig.counted("ambiguous"))
+    assert len(sender.sent) == 1
+
+
+async def test_what_is_silenced_has_its_outcome_at_once_and_reaches_nobody() -> None:
+    sender = Scripted([SENT])
+    async with running_lane(sender, pace=Pace(RateLimit(1, HOUR), 1)) as rig:
+        for number in range(1, 30):
+            job = Job(message(number), rig.partition, number, hold=START + HOUR, silence="maintenance")
+            rig.lane.put(job)
+        await eventually(lambda: not len(rig.lane))
+    assert sender.sent == []
+    assert {(state, repeat) for _, state, repeat in rig.outcomes.ends()} == {("silenced", False)}
+    assert rig.counted("silenced") == 29
+
+
+async def test_limits_that_are_away_make_messages_late_and_nothing_goes_out_past_them() -> None:
+    class Away(MemoryLimits):
+        away, asked = True, 0
+
+        async def take(self, destination: str, pace: Pace, *, card: bool) -> Wait:
+            self.asked += 1
+            if self.away:
+                raise ClaimsUnavailable("away")
+            return await super().take(destination, pace, card=card)
+
+    limits, sender = Away(lambda: 0), Scripted([SENT])
+    async with running_lane(sender, limits=limits) as rig:
+        rig.put(message())
+        await eventually(lambda: limits.asked == 1 and not rig.lane._turns)
+        assert sender.sent == []
+        limits.away = False
+        await eventually(rig.outcomes.ends)
+    assert sender.sent == [("T-1", False)]
+
+
+async def test_what_another_notifier_was_told_to_wait_holds_here_too() -> None:
+    clock = Clock()
+    limits, sender = MemoryLimits(clock), Scripted([SENT])
+    await limits.hold("desk", 100_000)
+    async with running_lane(sender, limits=limits, clock=clock) as rig:
+        rig.put(message())
+        with pytest.raises(AssertionError):
+            await eventually(lambda: sender.sent, timeout=0.15)
+        clock.now += 100_000
+        await eventually(rig.outcomes.ends)
+    assert len(sender.sent) == 1

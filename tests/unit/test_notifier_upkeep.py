@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from notices import Clock, Scripted, message
+from notices import Clock
 
 from agents.notifier.http import Outcome, Result
 from agents.notifier.metrics import NotifierMetrics
@@ -11,7 +11,6 @@ from agents.notifier.signs import Signs
 from agents.notifier.silence_store import SilenceSource
 from agents.notifier.upkeep import Lasting, Upkeep
 from agents.notifier.watch import LASTS, Health
-from agents.notifier.watched import WatchedSender
 from config.people import Person
 from config.rota import Rota, Rotation
 from config.routes import Route, Routing
@@ -100,20 +99,3 @@ def test_whoever_is_on_call_by_the_feeds_now_is_named() -> None:
     assert house.upkeep.on_call(alert, house.clock.now) == ANN
     house.feeds.rotas["duty"] = Rota("duty", Rotation("UTC", date(2020, 1, 6), 0, (BO,)))
     assert house.upkeep.on_call(alert, house.clock.now) == BO
-
-
-async def test_a_watched_sender_sends_as_it_did_and_can_what_it_could() -> None:
-    health = Health(Clock())
-
-    class Updating(Scripted):
-        def update(self) -> str:
-            return "updated"
-
-    inner = Updating([FAILED, SENT])
-    sender = WatchedSender("desk", inner, health)
-    assert await sender.send(message(1), repeat=True) == FAILED
-    assert [trouble.name for trouble in health.failing()] == ["desk"]
-    assert await sender.send(message(2), repeat=False) == SENT
-    assert health.failing() == []
-    assert inner.sent == [("T-1", True), ("T-2", False)]
-    assert sender.update() == "updated"

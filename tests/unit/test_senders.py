@@ -28,7 +28,6 @@ from senders import (
 )
 from waiting import eventually
 
-from agents.notifier.card import present
 from agents.notifier.http import Editor, Outcome, Result
 from agents.notifier.message import Message, read_alert
 from config.destinations import KINDS as CONFIGURED
@@ -113,10 +112,8 @@ async def test_of_people_only_what_is_switched_on_is_shown(site: Site) -> None:
 
 @pytest.mark.parametrize("person", ["U0ONCALL", None])
 async def test_the_person_on_call_is_called_and_nobody_else(site: Site, person: str | None) -> None:
-    look = presentation()
     somebody = Somebody() if person else replace(Somebody(), ids=dict.fromkeys(Somebody().ids, "@all"))
-    one = replace(message(), card=present(message().alert.record, look, mention=somebody))
-    body = await delivered(site, one, look)
+    body = await delivered(site, message(), presentation(on_call=lambda *_: somebody))
     assert "On Call" in shown(body)
     own = somebody.ids.get(site.kind.service)
     always = {TO} if site.kind.service == "email" else set()
@@ -153,7 +150,6 @@ async def test_ticket_text_is_data(site: Site, attack: str) -> None:
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
 async def test_ticket_text_is_data_in_a_digest_and_in_a_name(site: Site, attack: str) -> None:
-    look = presentation()
     somebody = Somebody()
     quiet = digest()
     wild = digest(
@@ -162,8 +158,8 @@ async def test_ticket_text_is_data_in_a_digest_and_in_a_name(site: Site, attack:
     )
     bodies = []
     for record, name in ((quiet, "On Call"), (wild, attack)):
-        card = present(record, look, mention=replace(somebody, name=name))
-        bodies.append(await delivered(site, replace(of(record), card=card), look))
+        look = presentation(on_call=lambda *_, name=name: replace(somebody, name=name))
+        bodies.append(await delivered(site, of(record), look))
     acts_no_more(site, bodies[1], bodies[0])
 
 

@@ -63,7 +63,7 @@ async def test_what_is_filled_later_is_added_and_holds_up_no_claim(claims: Claim
 
 async def test_a_claim_belongs_to_one_holder(claims: Claims) -> None:
     assert await claims.claim("a|raised|desk", "one", LEASE) == OURS
-    held, state, wait = await claims.claim("a|raised|desk", "two", LEASE)
+    held, state, wait, _ = await claims.claim("a|raised|desk", "two", LEASE)
     assert (held, state) == (Held.ELSEWHERE, "")
     assert 0 < wait <= LEASE
 
@@ -139,6 +139,47 @@ async def test_of_many_at_once_one_gets_the_claim(claims: Claims) -> None:
     answers = await asyncio.gather(*(claims.claim("a|raised|desk", f"holder-{n}", MINUTE) for n in range(50)))
     assert [answer.held for answer in answers].count(Held.OURS) == 1
     assert {answer.held for answer in answers} == {Held.OURS, Held.ELSEWHERE}
+
+
+async def test_what_a_digest_held_is_given_to_nobody_before_its_fate_is_known(claims: Claims) -> None:
+    for holder in ("digest-1", "redigest-1"):
+        key = f"{holder}|raised|desk"
+        await claims.claim(key, holder, 1000)
+        await asyncio.sleep(0.01)
+        for token in ("one", "digest-2", "redigest-2", "one"):
+            assert await claims.claim(key, token, LEASE) == Claim(Held.IN_DIGEST, holder=holder)
+        assert await claims.claim(key, "one", LEASE, holder) == OURS
+        assert (await claims.claim(key, "two", LEASE)).held is Held.ELSEWHERE
+
+
+async def test_while_a_digest_is_at_it_others_wait(claims: Claims) -> None:
+    await claims.claim("a|raised|desk", "digest-1", LEASE)
+    assert (await claims.claim("a|raised|desk", "one", LEASE)).held is Held.ELSEWHERE
+    assert await claims.claim("a|raised|desk", "digest-1", LEASE) == OURS
+
+
+async def test_a_digest_of_fresh_messages_leaves_alone_what_may_have_arrived(claims: Claims) -> None:
+    await claims.left([("a|raised|desk", "another")])
+    for _ in range(2):
+        assert await claims.claim("a|raised|desk", "digest-1", LEASE) == LEFT
+    assert await claims.claim("a|raised|desk", "redigest-1", LEASE) == LEFT
+    assert await claims.claim("a|raised|desk", "redigest-1", LEASE) == OURS
+
+
+async def test_what_is_over_for_one_holder_is_not_for_another(claims: Claims) -> None:
+    await claims.claim("a|raised|desk", "one", LEASE)
+    assert (await claims.claim("a|raised|desk", "two", LEASE, "three")).held is Held.ELSEWHERE
+    assert await claims.claim("a|raised|desk", "two", LEASE, "one") == OURS
+    await claims.release("a|raised|desk", "two", unknown=True)
+    assert await claims.claim("a|raised|desk", "two", LEASE, "") == LEFT
+
+
+async def test_many_are_asked_at_once_whether_they_have_ended(claims: Claims) -> None:
+    await claims.claim("a|raised|desk", "one", LEASE)
+    states = ("sent", "failed", "expired", "digested", "void")
+    await claims.finish((f"{state}|raised|desk", state) for state in states)
+    keys = ["a|raised|desk", "b|raised|desk", *(f"{state}|raised|desk" for state in states)]
+    assert await claims.ended(keys) == [False, False, True, True, True, True, True]
 
 
 # Redis alone can lose claims, and others can write into it

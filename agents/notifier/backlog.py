@@ -1,0 +1,110 @@
+"""What waits for a destination: which message may go next as a card, and which may be summed up."""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
+from itertools import count
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agents.notifier.progress import Job
+
+HELD = 10_000
+"""Messages held back until an instant; with more of them they are summed up at once."""
+
+
+class Backlog:
+    """Messages in the order in which they came. `now` is monotonic seconds, an instant microseconds since the epoch.
+
+    A ticket's messages go one after the other: one that is under way or must wait holds back those after it.
+    """
+
+    def __init__(self) -> None:
+        self.queue: list[Job] = []
+        self._held: list[tuple[int, int, Job]] = []  # a heap, by instant
+        self._numbers = count()
+
+    def __len__(self) -> int:
+        return len(self.queue) + len(self._held)
+
+    def put(self, job: Job, instant: int) -> None:
+        """Take on a message."""
+        if job.hold > instant and not job.silence:
+            heappush(self._held, (job.hold, next(self._numbers), job))
+        else:
+            self.queue.append(job)
+
+    def release(self, instant: int) -> None:
+        """What was held until now is held no longer."""
+        while self._held and (self._held[0][0] <= instant or len(self._held) > HELD):
+            self.queue.append(heappop(self._held)[2])
+
+    def next_release(self) -> int | None:
+        """The instant until which something is held."""
+        return self._held[0][0] if self._held else None
+
+    def remove(self, job: Job) -> None:
+        """A partition lost meanwhile has taken its messages out already."""
+        if job in self.queue:
+            self.queue.remove(job)
+
+    def drop_dead(self) -> None:
+        """Forget messages of partitions that are not ours any more."""
+        self.queue = [job for job in self.queue if job.partition.live]
+        self._held = [item for item in self._held if item[2].partition.live]
+        heapify(self._held)
+
+    def summable(self, now: float) -> list[Job]:
+        """Those that could be summed up now, were it not for their tickets' order."""
+        return [job for job in self.queue if not job.busy and job.due <= now and not _apart(job)]
+
+    def card(self, now: float, *, storm: bool) -> tuple[Job | None, float | None]:
+        """The first that may go out by itself, of which there are few in a storm; else the seconds until one is due."""
+        due: float | None = None
+        for job, first in self._by_ticket():
+            if not first or job.busy:
+                continue
+            if job.due > now:
+                due = job.due - now if due is None else min(due, job.due - now)
+            elif job.alone or _apart(job) or not (storm or job.hold):
+                return job, None
+        return None, due
+
+    def to_sum_up(self, now: float, most: int, *, only_held: bool) -> list[Job]:
+        """At most so many for one digest, which all may have arrived before, or none of them."""
+        chosen: list[Job] = []
+        blocked: set[str] = set()
+        for job in self.queue:
+            ticket = job.message.alert.ticket
+            if len(chosen) == most:
+                break
+            if (
+                ticket in blocked
+                or job.busy
+                or job.due > now
+                or _apart(job)
+                or (only_held and not job.hold)
+                or (chosen and job.unknown != chosen[0].unknown)
+            ):
+                blocked.add(ticket)
+            else:
+                chosen.append(job)
+        return chosen
+
+    def _by_ticket(self) -> Iterator[tuple[Job, bool]]:
+        """Each message, and whether it is the first of its ticket."""
+        seen: set[str] = set()
+        for job in self.queue:
+            ticket = job.message.alert.ticket
+            yield job, ticket not in seen
+            seen.add(ticket)
+
+
+def _apart(job: Job) -> bool:
+    """What the monitor says of itself is never summed up: it is little, and the digest would hide it.
+
+    What is silenced goes nowhere, and waits for nothing.
+    """
+    return job.message.alert.level == "operations" or bool(job.silence)
