@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from agents.engine.clock import MAX_SKEW, Clock, askers
 from agents.engine.connection import be_patient, reach
@@ -377,10 +377,8 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
         while True:
             problems = {}
             try:
-                # All of them: what is left of a cluster still answers for its own.
-                numbers = self._consumer.partitions_for_topic(self._topics.alerts) or ()
-                alerts = [TopicPartition(self._topics.alerts, number) for number in numbers]
-                await asyncio.wait_for(self._consumer.end_offsets(alerts), PROBE_PATIENCE)
+                async with asyncio.timeout(PROBE_PATIENCE):
+                    await all_answer(self._consumer, self._topics.alerts)
             except (KafkaError, TimeoutError) as error:
                 problems["kafka"] = f"does not answer ({type(error).__name__})"
             try:
@@ -391,6 +389,18 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
             self.metrics.kafka_up.set("kafka" not in problems)
             self.metrics.claims_up.set("claims" not in problems)
             await asyncio.sleep(PROBE_EVERY if not problems else RETRY)
+
+
+async def all_answer(consumer: AIOKafkaConsumer, topic: str) -> None:
+    """Returns once every partition of the topic has told its end: what is left of a cluster still answers for its own.
+
+    Raises KafkaError, also where the topic is unknown: a broker that has just come back knows none, and nothing asked
+    would be nothing wrong.
+    """
+    numbers = consumer.partitions_for_topic(topic)
+    if not numbers:
+        raise UnknownTopicOrPartitionError(topic)
+    await consumer.end_offsets([TopicPartition(topic, number) for number in numbers])
 
 
 async def _ended(*tasks: asyncio.Task[Any]) -> None:
