@@ -45,7 +45,10 @@ log = logging.getLogger("slawatch.partition")
 
 _CELL = b"w"
 _FORGOTTEN = b"f"
-_TICKETS_A_RING = 500
+_WORK_A_RING = 4_000
+_OF_AN_ALARM, _OF_JUDGING, _OF_A_FACT, _OF_A_LOOK = 8, 14, 2, 2
+"""What a call may do, and how much of it an alarm takes, a ticket that is judged anew, each fact of it, and one that
+need not be: 500 alarms, or 250 short tickets, and fewer long ones. While it works the stream stands still."""
 _ALERTS_A_RING = 1_000
 """Of those made ready beforehand."""
 _READY = 2_500
@@ -98,8 +101,10 @@ class TicketPartition:
         self._unwritten: dict[bytes, tuple[Work, list[float]]] = {}  # tickets whose alerts are out, and how late each
         self._judging_by = rules.policies.fingerprint
         self.to_judge = 0
-        """How many tickets still wait to be judged by the policies in force."""
+        """How many tickets still wait to be judged by the policies in force, or to be found judged by them."""
         self._judging: Iterator[bytes] | None = None  # finds those tickets, a few at a time
+        self._met: set[bytes] = set()  # those that events have brought here meanwhile
+        self._judged = 0  # tickets since the last call's meters
         self._forgotten: dict[bytes, int] = {}
         self._verdicts: Counter[tuple[int, bool, int]] = Counter()
         self._intake = Intake(rules.inputs, rules.dead_letters, rules.max_ahead, meters)
@@ -134,7 +139,7 @@ class TicketPartition:
     def wake_at(self) -> int | None:
         """The earliest alarm; at once while there are tickets to judge anew."""
         self._follow_policies()
-        if self._unwritten or (self.to_judge and self._judging is not None):
+        if self._unwritten or self._judging is not None:
             return _NOW
         first, alarm = self._ready.first(), self._alarms.next()
         return first if alarm is None else alarm if first is None else min(first, alarm)
@@ -169,19 +174,22 @@ class TicketPartition:
         gate = alerts.Gate(read_up_to - self.rules.grace, now, self.rules.grace, self.rules.max_age)
         if self._announce(changes, gate):
             return changes
-        for _ in range(_TICKETS_A_RING):
+        left = _WORK_A_RING
+        while left > 0:
             due = self._alarms.next()
             is_due = due is not None and due <= gate.up_to
             if not is_due and self._unwritten:
                 self._write(changes, next(reversed(self._unwritten)))
+                left -= _OF_AN_ALARM
                 continue
             # Alarms first: after a change of policies a million tickets may wait to be judged.
             key = self._alarms.pop() if is_due else self._next_to_judge()
             if key is None:
                 break
             try:
-                self._ring(changes, key, gate, is_due=is_due)
+                left -= self._ring(changes, key, gate) if is_due else self._judge(changes, key, gate)
             except Exception:  # one ticket's fault must not stop the others: its next event has it ring again
+                left -= _OF_JUDGING
                 log.exception("ticket %s: its alarm could not be rung", key.decode())
         self._put_cells(changes)
         self._meter()
@@ -248,6 +256,7 @@ class TicketPartition:
             self._unready()
             # Found by and by: looking for a million tickets at once would stop the stream.
             self._judging = self._all_keys()
+            self._met = set()
             self.to_judge = self.tickets
 
     def _all_keys(self) -> Iterator[bytes]:
@@ -256,9 +265,9 @@ class TicketPartition:
                 yield key
 
     def _next_to_judge(self) -> bytes | None:
-        key = next(self._judging, None) if self._judging is not None and self.to_judge else None
+        key = next(self._judging, None) if self._judging is not None else None
         if key is None:
-            self._judging = None
+            self._judging, self._met, self.to_judge = None, set(), 0
         return key
 
     def _announce(self, changes: Changes, gate: alerts.Gate) -> int:
@@ -322,9 +331,9 @@ class TicketPartition:
                     self.windows.add(work.labels, item)
             self.tickets += 1
             self._alarms.set(key, self._next_alarm(kept))
-            if kept.judged_by != self._judging_by:
+            if not kept.is_judged_by(self.rules.policies):
                 others.append(key)
-        self.to_judge, self._judging = len(others), iter(others)
+        self.to_judge, self._judging = len(others), iter(others) if others else None
         derived = dict(self._store.derived_items())
         forgotten = {key: value for key, value in derived.items() if key.startswith(_FORGOTTEN)}
         self._forgotten = {key[1:]: int(value) for key, value in sorted(forgotten.items(), key=lambda row: int(row[1]))}
@@ -348,6 +357,8 @@ class TicketPartition:
             meter = self._meters.verdicts if sign > 0 else self._meters.retracted
             meter.labels(MEASURES[measure], "met" if met else "breached").inc(n)
         self._verdicts.clear()
+        self._meters.refolds.inc(self._judged)
+        self._judged = 0
         self._intake.meter()
 
     def _put_cells(self, changes: Changes) -> None:
@@ -385,15 +396,16 @@ class TicketPartition:
 
     def _take(self, value: bytes | None) -> Work:
         """The ticket of a stored value, or a new one, judged by the policies in force."""
-        policies = self.rules.policies
-        kept = ticket.decode(value) if value is not None else Ticket(policies.fingerprint)
+        kept = ticket.decode(value) if value is not None else Ticket(self.rules.policies.fingerprint)
+        return self._before(kept) if kept.is_judged_by(self.rules.policies) else self._judged_anew(kept)
+
+    def _judged_anew(self, kept: Ticket) -> Work:
         work = self._before(kept)
-        if kept.judged_by != policies.fingerprint:
-            kept.judge_anew(policies)
-            work.anew = True
-            if kept.state is not None and kept.state.done:
-                alerts.correct_silently(kept)
-            self._meters.refolds.inc()
+        kept.judge_anew(self.rules.policies)
+        work.anew = True
+        if kept.state is not None and kept.state.done:
+            alerts.correct_silently(kept)
+        self._judged += 1
         return work
 
     def _before(self, kept: Ticket) -> Work:
@@ -409,8 +421,10 @@ class TicketPartition:
     def _finish(self, changes: Changes, key: bytes, work: Work) -> None:
         """Write a changed ticket, and count the difference it makes."""
         kept = work.ticket
+        if kept.judged_by == self.rules.policies.fingerprint:  # it was judged or changed by those in force
+            kept.judged_by = kept.judgement(self.rules.policies)
+            self._meet(key, work)
         changes.tickets[key] = ticket.encode(kept)
-        self.to_judge -= work.anew
         self._ready.drop(key)
         after = self._before(kept)
         if (work.labels, work.counted) != (after.labels, after.counted):
@@ -466,13 +480,35 @@ class TicketPartition:
         done_at = kept.state.done_at if kept.state is not None else None
         return max(done_at or 0, kept.received_at) + self.rules.retention
 
-    def _ring(self, changes: Changes, key: bytes, gate: alerts.Gate, *, is_due: bool) -> None:
+    def _meet(self, key: bytes, work: Work) -> None:
+        """A ticket that is judged before its turn came, or had none."""
+        if self._judging is not None and (work.anew or not work.known) and key not in self._met:
+            self._met.add(key)
+            self.to_judge -= work.anew
+
+    def _judge(self, changes: Changes, key: bytes, gate: alerts.Gate) -> int:
+        """Judge a ticket by the policies in force, unless it is; how much work that was."""
+        if key in self._met:
+            return _OF_A_LOOK
         value = self._newest(changes, key)
         if value is None:  # forgotten meanwhile
-            return
-        work = self._take(value)
-        if not is_due and not work.anew:  # judged by the policies in force, as an event came to it
-            return
+            return _OF_A_LOOK
+        kept = ticket.decode(value)
+        if kept.is_judged_by(self.rules.policies):
+            self.to_judge = max(0, self.to_judge - 1)
+            return _OF_A_LOOK
+        self._announce_of(changes, key, self._judged_anew(kept), gate)
+        self._met.discard(key)  # its turn was now: a million of them need not be remembered
+        return _OF_JUDGING + _OF_A_FACT * kept.count
+
+    def _ring(self, changes: Changes, key: bytes, gate: alerts.Gate) -> int:
+        """Announce what a ticket's alarm rings for; how much work that was."""
+        value = self._newest(changes, key)
+        if value is not None:  # else it was forgotten meanwhile
+            self._announce_of(changes, key, self._take(value), gate)
+        return _OF_AN_ALARM
+
+    def _announce_of(self, changes: Changes, key: bytes, work: Work, gate: alerts.Gate) -> None:
         kept = work.ticket
         forgetting = (kept.state is None or kept.state.done) and self._forget_at(kept) <= gate.up_to
         announced = alerts.ring(key.decode(), kept, self.rules.policies, gate)
@@ -489,7 +525,7 @@ class TicketPartition:
     def _forget(self, changes: Changes, key: bytes, work: Work) -> None:
         self._stand(work, -1)
         changes.tickets[key] = None
-        self.to_judge -= work.anew
+        self._meet(key, work)
         self._ready.drop(key)
         changes.derived[_FORGOTTEN + key] = b"%d" % self._now
         self._forgotten[key] = self._now
