@@ -49,6 +49,8 @@ _WORK_A_RING = 4_000
 _OF_AN_ALARM, _OF_JUDGING, _OF_A_FACT, _OF_A_LOOK = 8, 14, 2, 2
 """What a call may do, and how much of it an alarm takes, a ticket that is judged anew, each fact of it, and one that
 need not be: 500 alarms, or 250 short tickets, and fewer long ones. While it works the stream stands still."""
+_A_LOT = 250
+"""Tickets that are read between two steps of loading."""
 _ALERTS_A_RING = 1_000
 """Of those made ready beforehand."""
 _READY = 2_500
@@ -108,9 +110,42 @@ class TicketPartition:
         self._forgotten: dict[bytes, int] = {}
         self._verdicts: Counter[tuple[int, bool, int]] = Counter()
         self._intake = Intake(rules.inputs, rules.dead_letters, rules.max_ahead, meters)
-        self._load()
+
+    def loaded(self) -> TicketPartition:
+        """Itself, once all of the store is read: for those that have nothing else to do meanwhile."""
+        for _ in self.load():
+            pass
+        return self
 
     # What the engine calls
+
+    def load(self) -> Iterator[None]:
+        """Read the store, a lot between two steps."""
+        policies, stale = self.rules.policies, self._store.derived_stale
+        self._judging_by = policies.fingerprint  # others may come into force meanwhile: then all of it is judged anew
+        others = []
+        for n, (key, value) in enumerate(self._store.items()):
+            if n % _A_LOT == 0:
+                yield
+            if key.startswith(AGENT):
+                self.staff.load(key, value)
+                continue
+            kept = ticket.decode(value)
+            self._load_ticket(key, kept, stale=stale)
+            if not kept.is_judged_by(policies):
+                others.append(key)
+        self.to_judge, self._judging = len(others), iter(others) if others else None
+        derived = dict(self._store.derived_items())
+        forgotten = {key: value for key, value in derived.items() if key.startswith(_FORGOTTEN)}
+        self._forgotten = {key[1:]: int(value) for key, value in sorted(forgotten.items(), key=lambda row: int(row[1]))}
+        yield
+        if stale:
+            rebuilt = Changes()
+            self._put_cells(rebuilt)
+            cells = {key: cell for key, cell in rebuilt.derived.items() if cell is not None}
+            self._store.rebuild_derived(forgotten | cells)
+        else:
+            self._load_cells(derived)
 
     def chunk(self, records: Sequence[Record], now: int) -> Changes:
         """Apply records of the input topics."""
@@ -313,37 +348,20 @@ class TicketPartition:
         for key, at in self._ready.drop_all():
             self._alarms.set(key, at)
 
-    def _load(self) -> None:
-        stale = self._store.derived_stale
-        others = []
-        for key, value in self._store.items():
-            if key.startswith(AGENT):
-                self.staff.load(key, value)
-                continue
-            kept = ticket.decode(value)
-            work = self._before(kept)
-            if work.labels is None:
-                self.orphans += 1
-            else:
-                if work.standing is not None:
-                    self.queue.add(work.labels, work.standing)
-                for item in work.counted if stale else ():
-                    self.windows.add(work.labels, item)
-            self.tickets += 1
-            self._alarms.set(key, self._next_alarm(kept))
-            if not kept.is_judged_by(self.rules.policies):
-                others.append(key)
-        self.to_judge, self._judging = len(others), iter(others) if others else None
-        derived = dict(self._store.derived_items())
-        forgotten = {key: value for key, value in derived.items() if key.startswith(_FORGOTTEN)}
-        self._forgotten = {key[1:]: int(value) for key, value in sorted(forgotten.items(), key=lambda row: int(row[1]))}
-        if stale:
-            rebuilt = Changes()
-            self._put_cells(rebuilt)
-            cells = {key: cell for key, cell in rebuilt.derived.items() if cell is not None}
-            self._store.rebuild_derived(forgotten | cells)
+    def _load_ticket(self, key: bytes, kept: Ticket, *, stale: bool) -> None:
+        state = kept.state
+        if state is None:
+            self.orphans += 1
         else:
-            self._load_cells(derived)
+            where = windows.labels(state)
+            stands = standing(state, kept.settled_at)
+            if stands is not None:
+                self.queue.add(where, stands)
+            if stale:
+                for item in windows.contributions(state, kept.settled_at, self._horizon()):
+                    self.windows.add(where, item)
+        self.tickets += 1
+        self._alarms.set(key, self._next_alarm(kept))
 
     def _load_cells(self, derived: Mapping[bytes, bytes]) -> None:
         for key, value in derived.items():

@@ -184,7 +184,7 @@ class Desk:
         self._topics = {tag_of(event_type): topic for topic, event_type in worker.rules.inputs.items()}
         self._stores = [MemoryStore() for _ in range(PARTITIONS)]
         self.partitions = [
-            TicketPartition(number, store, worker.rules, worker.meters, clock())
+            TicketPartition(number, store, worker.rules, worker.meters, clock()).loaded()
             for number, store in enumerate(self._stores)
         ]
         worker.held = self.partitions

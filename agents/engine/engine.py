@@ -33,7 +33,7 @@ from agents.errors import Refused
 from streams.instants import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 
     from agents.engine.interface import EngineConfig, PartitionFactory, Record
     from agents.engine.store import StateStore
@@ -82,6 +82,7 @@ class Engine:
         self._next_changelog: dict[int, int] = {}
         self._said: dict[int, list[Record]] = {}  # to be recalled once the partition opens
         self._open = False
+        self._opening: asyncio.Task[None] | None = None  # loads partitions and opens them, one after the other
         self.opened_at = 0
         self._last_sign: int | None = None
         self._telling = asyncio.Lock()
@@ -92,7 +93,7 @@ class Engine:
     # For the process around it
 
     async def start(self) -> None:
-        """Joins the group; returns once the first assignment is recovered.
+        """Joins the group; returns once the first assignment is restored, its partitions being loaded and opened.
 
         Waits for a Kafka that is not there, and until its clock and ours agree: a wrong time would end windows, forget
         tickets and refuse events for good, and the partitions are better off with a worker whose clock is right.
@@ -153,8 +154,8 @@ class Engine:
 
     @property
     def open(self) -> bool:
-        """Whether it is in the group and takes input of what it was given, be that nothing."""
-        return self._open
+        """Whether it is in the group and takes input of all that it was given, be that nothing."""
+        return self._open and self._opening is None
 
     @property
     def live(self) -> frozenset[int]:
@@ -201,6 +202,7 @@ class Engine:
 
     async def assigned(self, partitions: frozenset[int]) -> None:
         try:
+            await self._stop_opening()
             await self._check_counts()
             for number in set(self._stores) - partitions:
                 self._drop(number)
@@ -245,14 +247,9 @@ class Engine:
                 return  # assigned anew meanwhile, which is recovered in its turn
             self._said |= said
             for number, store in self._stores.items():
-                started = ticks()
-                kept, replay = self._lanes.get(number), self._replays[number]
-                if kept and replay.applied:
+                replay = self._replays[number]
+                if number in self._lanes and replay.applied:
                     self._lanes.pop(number).close()
-                if number not in self._lanes:
-                    self._lanes[number] = Lane(number, store, self._factory(number, store), self)
-                    self.observer.recovered(number, replay.applied, self._found[number], ticks() - started)
-                    await asyncio.sleep(0)
                 if replay.refused:
                     self.observer.refused(self.changelog, number, replay.refused, anew=replay.anew)
                 self._next_changelog[number] = max(ends[number], store.mark.offset + 1)
@@ -271,17 +268,50 @@ class Engine:
             positions[tp] = beginning if self._replays[tp.partition].anew else max(offset or 0, beginning)
         return positions
 
-    def opened(self, positions: Mapping[TP, int]) -> None:
-        for number, lane in self._lanes.items():
-            mine = {tp.topic: offset for tp, offset in positions.items() if tp.partition == number}
-            lane.open(mine, self._next_changelog[number], self._replays[number].refused)
-            lane.recall(self._said.pop(number, ()))
-            self._alarms.forget(number)
+    def opened(self, positions: Mapping[TP, int]) -> Collection[int]:
+        for lane in self._lanes.values():
+            self._open_lane(lane, positions)
         # After a time without any worker the monitor has been blind since then, until it has read all that came.
         self.opened_at, self._last_sign = self._last_sign or self.clock(), None
         self._open = True
+        if closed := [number for number in self._stores if number not in self._lanes]:
+            self._opening = self._started(self._open_others(closed, positions))
+        return set(self._lanes)
+
+    def _open_lane(self, lane: Lane, positions: Mapping[TP, int]) -> None:
+        number = lane.number
+        mine = {tp.topic: offset for tp, offset in positions.items() if tp.partition == number}
+        lane.open(mine, self._next_changelog[number], self._replays[number].refused)
+        lane.recall(self._said.pop(number, ()))
+        self._alarms.forget(number)
+
+    async def _open_others(self, numbers: Iterable[int], positions: Mapping[TP, int]) -> None:
+        """Has partitions loaded, and opens each as soon as it is; those that are open have their turns meanwhile."""
+        for number in numbers:
+            started, store = ticks(), self._stores[number]
+            owner = self._factory(number, store)
+            try:
+                for _ in owner.load():
+                    await asyncio.sleep(0)
+            except BaseException:
+                owner.close()
+                raise
+            lane = Lane(number, store, owner, self)
+            self.observer.recovered(number, self._replays[number].applied, self._found[number], ticks() - started)
+            self._open_lane(lane, positions)
+            self._lanes[number] = lane
+            self.app.consumer.open_inputs(number)
+        self._opening = None
+
+    async def _stop_opening(self) -> None:
+        """What is loaded by halves is dropped: its store may be closed after this."""
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
 
     async def giving_up(self) -> None:
+        await self._stop_opening()
         given_up = frozenset(self.open_lanes)
         self._open = False
         try:
@@ -320,10 +350,14 @@ class Engine:
         return await keys_between(self.config.connection, self.config.changelog, partition, first, end)
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._started(work)
+
+    def _started(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(lambda _: work.close())  # it may have been cancelled before its first step
+        return task
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:

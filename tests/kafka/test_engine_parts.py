@@ -14,12 +14,13 @@ from waiting import eventually
 from agents.engine import Changes, Connection, Engine, EngineConfig, Observer, Out
 from agents.engine.lane import Lane
 from agents.engine.lease import Lease, ticks
-from agents.engine.store import RocksStore
-from agents.engine.transport import Portion, _Active
+from agents.engine.replay import Replay
+from agents.engine.store import MemoryStore, RocksStore
+from agents.engine.transport import Consumer, Portion, _Active
 from agents.engine.watermark import Watermark
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Collection, Coroutine, Iterator, Sequence
     from pathlib import Path
 
 
@@ -322,3 +323,123 @@ def test_a_fetch_under_way_sees_partitions_paused_and_never_takes_none_for_all()
     consumer._active_partitions.clear()
     assert TopicPartition("a", 0) not in active
     assert bool(active), "aiokafka takes an empty set for all partitions"
+
+
+class Loading:
+    """An owner that is loaded by steps, when the test lets it."""
+
+    def __init__(self, number: int, opening: Opening) -> None:
+        self.number, self._opening = number, opening
+
+    def load(self) -> Iterator[None]:
+        for _ in range(2):
+            while not self._opening.steps:
+                yield
+            self._opening.steps -= 1
+            yield
+
+    def wake_at(self) -> int | None:
+        return None
+
+    def rest(self, now: int) -> Changes:
+        return Changes()
+
+    def close(self) -> None:
+        self._opening.closed.append(self.number)
+
+
+class Opening:
+    """An engine that has been given partitions, and what surrounds it."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.steps = 0
+        """How many steps of loading may be taken."""
+        self.closed: list[int] = []
+        self.opened: list[int] = []
+        """Partitions whose input was let flow."""
+        connection = Connection("127.0.0.1:1")
+        config = EngineConfig(connection, "app", ("input",), "changelog", "beats", partitions=9, data_dir=None)
+        self.engine: Any = Engine(config, lambda number, store: Loading(number, self))  # type: ignore[arg-type,return-value]  # as much of it as is used
+        self.engine.lease.renew(ticks())
+        self.engine.app = SimpleNamespace(consumer=SimpleNamespace(open_inputs=self.opened.append))
+        self.engine._alarms = SimpleNamespace(forget=lambda number: None)
+        for number in numbers:
+            store = self.engine._stores[number] = MemoryStore()
+            self.engine._replays[number] = Replay(store)
+            self.engine._found[number] = True
+            self.engine._next_changelog[number] = 0
+
+    def open(self) -> Collection[int]:
+        """Its input could flow from the beginning on."""
+        loaded: Collection[int] = self.engine.opened({TP("input", number): 0 for number in self.engine._stores})
+        return set(loaded)
+
+
+async def test_partitions_go_live_one_by_one_as_they_are_loaded() -> None:
+    opening = Opening(3, 5)
+    engine = opening.engine
+    assert opening.open() == set()
+    await turn()
+    assert (engine.live, engine.open) == (frozenset(), False)
+    opening.steps = 3
+    await eventually(lambda: engine.live == {3}, timeout=5)
+    assert (opening.opened, engine.open) == ([3], False), "it is not ready before all are open"
+    opening.steps = 1
+    await eventually(lambda: engine.open, timeout=5)
+    assert (engine.live, opening.opened, opening.closed) == ({3, 5}, [3, 5], [])
+
+
+async def test_a_partition_that_is_loaded_by_halves_is_closed_when_partitions_change_hands() -> None:
+    opening = Opening(3, 5)
+    engine = opening.engine
+    opening.open()
+    opening.steps = 3
+    await eventually(lambda: engine.live == {3}, timeout=5)
+    await engine.giving_up()
+    assert (engine.live, engine.open, opening.closed) == (frozenset(), False, [5])
+    opening.steps = 9
+    await turn()
+    assert opening.opened == [3], "its input stays where it is"
+    assert opening.open() == {3}, "what was loaded and stays goes on at once"
+    await eventually(lambda: engine.open, timeout=5)
+    assert (engine.live, opening.opened) == ({3, 5}, [3, 5])
+
+
+async def test_it_may_be_given_up_before_anything_is_loaded() -> None:
+    opening = Opening(3)
+    opening.open()
+    await opening.engine.giving_up()
+    opening.steps = 9
+    await turn()
+    assert (opening.engine.live, opening.opened) == (frozenset(), [])
+
+
+async def test_an_owner_that_cannot_be_loaded_ends_the_process() -> None:
+    opening = Opening(3)
+    failed: list[str] = []
+    opening.engine.fail = failed.append
+    opening.engine._factory = lambda number, store: SimpleNamespace(load=lambda: iter([1 // 0]), close=lambda: None)
+    opening.open()
+    await eventually(lambda: failed, timeout=5)
+    assert "ZeroDivisionError" in failed[0]
+
+
+def test_the_input_of_a_partition_that_is_not_loaded_waits_for_it() -> None:
+    """And is forgotten when partitions change hands: whoever has it then opens it."""
+    sought: list[TP] = []
+    consumer: Any = object.__new__(Consumer)
+    host = SimpleNamespace(config=SimpleNamespace(inputs=("input", "other")), opened=lambda positions: {1})
+    consumer.app = SimpleNamespace(engine=host)
+    consumer.can_resume_flow, consumer.suspend_flow = asyncio.Event(), asyncio.Event()
+    consumer._thread = SimpleNamespace(alignment=SimpleNamespace(sought=sought.append))
+    consumer._paused_partitions, consumer._active_partitions = set(), set()
+    places = {TP(topic, number) for topic in ("input", "other") for number in (1, 2, 3)}
+    consumer._awaiting_seek, consumer._awaiting_load, consumer._positions = set(places), set(), {}
+    consumer.resume_flow()
+    assert {tp.partition for tp in consumer._active_partitions} == {1}
+    consumer.open_inputs(3)
+    assert consumer._active_partitions == {tp for tp in places if tp.partition != 2}
+    assert set(sought) == {tp for tp in places if tp.partition == 3}
+    consumer._awaiting_load = set()
+    consumer.open_inputs(2)
+    assert {tp.partition for tp in consumer._active_partitions} == {1, 3}

@@ -8,6 +8,7 @@ import pytest
 from histories import promises
 from partitions import Bench, event
 
+from agents.partition import TicketPartition
 from streams import ticket
 from streams.instants import DAY, HOUR, MINUTE, SECOND, format_instant, parse_instant
 from streams.ticket import AT_MOST
@@ -323,6 +324,21 @@ def test_a_reload_spares_the_tickets_to_which_the_same_is_promised_as_before() -
     desk.start()
     assert desk.partition.to_judge == 0
     assert desk.partition.wake_at() != 0
+
+
+def test_policies_that_change_while_a_partition_is_loaded_judge_all_of_it() -> None:
+    desk = bench()
+    desk.put(*(created(f"T-{n}") for n in range(600)))
+    desk.partition = TicketPartition(3, desk.store, desk.rules, desk.meters, desk.now)
+    loading = desk.partition.load()
+    next(loading)
+    next(loading)
+    desk.reload(policies("30m"))
+    assert len(list(loading)) >= 2, "it is loaded by lots"
+    assert desk.partition.wake_at() == 0
+    assert len(desk.go(HOUR)) == 600
+    assert all(kept.is_judged_by(desk.policies) for kept in desk.tickets().values())
+    desk.assert_adds_up()
 
 
 def test_a_call_judges_fewer_tickets_where_they_are_long() -> None:

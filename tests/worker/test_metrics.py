@@ -52,7 +52,8 @@ class Centre:
         )
         stores = {number: MemoryStore() for number in numbers}
         self.partitions = {
-            number: TicketPartition(number, store, self.rules, self.meters, now) for number, store in stores.items()
+            number: TicketPartition(number, store, self.rules, self.meters, now).loaded()
+            for number, store in stores.items()
         }
         batches: defaultdict[tuple[int, str], list[Input]] = defaultdict(list)
         for event in events:
