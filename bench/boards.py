@@ -138,7 +138,7 @@ async def measured(redis: str, size: argparse.Namespace) -> list[dict[str, objec
                 await asyncio.sleep(CALM)
             host = settings.metrics_listen.partition(":")[0]
             async with (
-                serving(host, 0, worker.meters.registry, worker.problems, (), worker.gauges.collected) as listening,
+                serving(host, 0, worker.meters.registry, worker.problems, (), worker.gauges.text) as listening,
                 watched() as phases["with boards and scrapes"],
             ):
                 scraped = await scrape(f"http://{host}:{listening}/metrics")
