@@ -207,14 +207,20 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust publishes no typ
             return
         committed = await self._thread.committed(tps)
         positions = await self.host.positions(committed)
-        await self._thread.seek_all(positions)
-        # Where the input is read anew, whoever goes on after a crash must do so from there too.
-        back = {tp: offset for tp, offset in positions.items() if offset < (committed[tp] or 0)}
-        if back and not await self._commit(back):
+        await self._seek(positions)
+        self._positions = positions
+
+    async def go_back(self, positions: Mapping[TP, int]) -> None:
+        """Input that does not flow yet is read anew from there."""
+        await self._seek(positions)
+        # Whoever goes on after a crash must do so from there too.
+        if not await self._commit(positions):
             self.host.fail("the beginning of what is read anew could not be committed")
+
+    async def _seek(self, positions: Mapping[TP, int]) -> None:
+        await self._thread.seek_all(positions)
         self._read_offset.update(positions)
         self._committed_offset.update(positions)
-        self._positions = positions
 
     def resume_flow(self) -> None:
         """Opens the input partitions if their seek is done, and their owners are loaded."""

@@ -12,9 +12,10 @@ from faust.types import TP
 from waiting import eventually
 
 from agents.engine import Changes, Connection, Engine, EngineConfig, Observer, Out
+from agents.engine.changelog import Changelog
 from agents.engine.lane import Lane
 from agents.engine.lease import Lease, ticks
-from agents.engine.replay import Replay
+from agents.engine.replay import Replay, proof
 from agents.engine.store import MemoryStore, RocksStore
 from agents.engine.transport import Consumer, Portion, _Active
 from agents.engine.watermark import Watermark
@@ -367,7 +368,7 @@ class Opening:
             store = self.engine._stores[number] = MemoryStore()
             self.engine._replays[number] = Replay(store)
             self.engine._found[number] = True
-            self.engine._next_changelog[number] = 0
+            self.engine._ends[number] = 0
 
     def open(self) -> Collection[int]:
         """Its input could flow from the beginning on."""
@@ -422,6 +423,91 @@ async def test_an_owner_that_cannot_be_loaded_ends_the_process() -> None:
     opening.open()
     await eventually(lambda: failed, timeout=5)
     assert "ZeroDivisionError" in failed[0]
+
+
+class Topic:
+    """A partition of the changelog, of which a consumer hands out two records at a time; some may be gone."""
+
+    def __init__(self, *records: Any) -> None:
+        self._records = records
+        self._position = 0
+        self.stopped = False
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        self.stopped = True
+
+    def assign(self, places: list[TopicPartition]) -> None:
+        assert places == [TopicPartition("changelog", 3)]
+
+    def seek(self, place: TopicPartition, offset: int) -> None:
+        self._position = offset
+
+    async def position(self, place: TopicPartition) -> int:
+        return self._position
+
+    async def getmany(self, place: TopicPartition, *, timeout_ms: int, max_records: int) -> dict[TopicPartition, Any]:
+        found = [record for record in self._records if record.offset >= self._position][:2]
+        self._position = found[-1].offset + 1 if found else self._position + 1  # the mark of a transaction
+        return {place: found} if found else {}
+
+
+class Reading(Changelog):
+    """Reads a topic of the test's."""
+
+    def __init__(self, topic: Topic) -> None:
+        super().__init__(Connection("127.0.0.1:1"), "changelog")
+        self._topic_of_the_test = topic
+
+    def _made(self) -> Topic:
+        return self._topic_of_the_test
+
+
+def written(offset: int, key: bytes, value: bytes | None, *, by_us: bool = True) -> Any:
+    return SimpleNamespace(offset=offset, key=key, value=value, headers=tuple(proof(key, value)) if by_us else ())
+
+
+class TestRestoring:
+    async def test_what_is_missing_is_replayed_up_to_the_end_and_no_more_is_asked_for(self) -> None:
+        engine = Opening(3).engine
+        engine._ends[3] = 8
+        topic = Topic(*(written(n, b"k%d" % (n % 2), b"%d" % n) for n in (0, 1, 2, 5, 6)))  # 7: a mark
+        positions = {TP("input", 3): 40, TP("input", 4): 50}
+        async with Reading(topic) as changelog:
+            assert await engine._restore(changelog, 3, positions) == positions
+        assert dict(engine._stores[3].items()) == {b"k0": b"6", b"k1": b"5"}
+        assert (engine._replays[3].applied, engine._next_changelog[3], topic.stopped) == (5, 8, True)
+        async with Reading(topic) as changelog:
+            engine._replays[3] = Replay(engine._stores[3])
+            engine._ends[3] = 7
+            await engine._restore(changelog, 3, positions)
+        assert engine._replays[3].applied == 0
+
+    async def test_where_a_stranger_may_have_hidden_a_record_the_input_is_read_from_its_beginning(self) -> None:
+        opening = Opening(3)
+        engine = opening.engine
+        engine._ends[3] = 4
+        gone_back: list[Any] = []
+        refused: list[Any] = []
+
+        async def go_back(positions: Any) -> None:
+            gone_back.append(positions)
+
+        async def beginning_offsets(places: list[TopicPartition]) -> dict[TopicPartition, int]:
+            return dict.fromkeys(places, 7)
+
+        engine.app.consumer.go_back = go_back
+        engine._client = SimpleNamespace(beginning_offsets=beginning_offsets)
+        engine.observer.refused = lambda *told, anew: refused.append((told, anew))
+        strange = Topic(written(0, b"a", b"1"), written(3, b"b", b"x", by_us=False))
+        async with Reading(strange) as changelog:
+            found = await engine._restore(changelog, 3, {TP("input", 3): 40, TP("input", 4): 50})
+        assert gone_back == [{TP("input", 3): 7}]
+        assert found == {TP("input", 3): 7, TP("input", 4): 50}
+        assert refused == [(("changelog", 3, {b"b": 3}), True)]
+        assert engine._next_changelog[3] == 4, "what is written over comes after it"
 
 
 def test_the_input_of_a_partition_that_is_not_loaded_waits_for_it() -> None:
