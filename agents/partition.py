@@ -135,17 +135,23 @@ class TicketPartition:
             if not kept.is_judged_by(policies):
                 others.append(key)
         self.to_judge, self._judging = len(others), iter(others) if others else None
-        derived = dict(self._store.derived_items())
-        forgotten = {key: value for key, value in derived.items() if key.startswith(_FORGOTTEN)}
-        self._forgotten = {key[1:]: int(value) for key, value in sorted(forgotten.items(), key=lambda row: int(row[1]))}
-        yield
+        derived: dict[bytes, bytes] = {}
+        for n, (key, value) in enumerate(self._store.derived_items()):
+            if n % _A_LOT == 0:
+                yield
+            if key.startswith(_FORGOTTEN):
+                derived[key] = value
+            elif key.startswith(_CELL) and not stale:
+                step, slot, cell_key = _decode_cell_key(key[1:])
+                self.windows.load(step, slot, cell_key, cell_of(_decode_cell(value)))
+        self._forgotten = {key[1:]: int(value) for key, value in sorted(derived.items(), key=lambda row: int(row[1]))}
         if stale:
-            rebuilt = Changes()
-            self._put_cells(rebuilt)
-            cells = {key: cell for key, cell in rebuilt.derived.items() if cell is not None}
-            self._store.rebuild_derived(forgotten | cells)
-        else:
-            self._load_cells(derived)
+            for n, (key, cell) in enumerate(self._cells()):
+                if n % _A_LOT == 0:
+                    yield
+                if cell is not None:
+                    derived[key] = cell
+            self._store.rebuild_derived(derived)
 
     def chunk(self, records: Sequence[Record], now: int) -> Changes:
         """Apply records of the input topics."""
@@ -363,12 +369,6 @@ class TicketPartition:
         self.tickets += 1
         self._alarms.set(key, self._next_alarm(kept))
 
-    def _load_cells(self, derived: Mapping[bytes, bytes]) -> None:
-        for key, value in derived.items():
-            if key.startswith(_CELL):
-                step, slot, cell_key = _decode_cell_key(key[1:])
-                self.windows.load(step, slot, cell_key, cell_of(_decode_cell(value)))
-
     def _meter(self) -> None:
         """Once a call: a labelled counter of the metrics costs more than judging."""
         for (measure, met, sign), n in self._verdicts.items():
@@ -380,8 +380,12 @@ class TicketPartition:
         self._intake.meter()
 
     def _put_cells(self, changes: Changes) -> None:
+        changes.derived.update(self._cells())
+
+    def _cells(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """Cells of the windows that changed since the last time, as they are kept."""
         for step, slot, key, cell in self.windows.take_touched():
-            changes.derived[_CELL + _encode((step, slot, key))] = _encode(cell.row()) if cell is not None else None
+            yield _CELL + _encode((step, slot, key)), _encode(cell.row()) if cell is not None else None
 
     def _event(self, changes: Changes, work: Work | None, record: Record, event: TicketEvent) -> Work | None:
         """Apply it to the ticket at work, or to the stored one; what is at work after it."""

@@ -341,6 +341,18 @@ def test_policies_that_change_while_a_partition_is_loaded_judge_all_of_it() -> N
     desk.assert_adds_up()
 
 
+def test_a_partition_that_was_loaded_writes_what_time_has_moved_and_nothing_else() -> None:
+    desk = bench()
+    desk.put(*(created(f"T-{n}", NINE - n * 17 * MINUTE) for n in range(100)))
+    desk.start()
+    assert desk.partition.rest(desk.now).derived == {}
+    desk.now += 2 * HOUR
+    desk.start()
+    assert desk.partition.rest(desk.now).derived
+    desk.start()
+    desk.assert_adds_up()
+
+
 def test_a_call_judges_fewer_tickets_where_they_are_long() -> None:
     desk = bench()
     for n in range(100):
