@@ -84,7 +84,7 @@ class Engine:
         self._said: dict[int, list[Record]] = {}  # to be recalled once the partition opens
         self._open = False
         self._opening: asyncio.Task[None] | None = None  # loads partitions and opens them, one after the other
-        self.opened_at = 0
+        self._opened_at: dict[int, int] = {}
         self._last_sign: int | None = None
         self._telling = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -264,7 +264,11 @@ class Engine:
         for lane in self._lanes.values():
             self._open_lane(lane, positions)
         # After a time without any worker the monitor has been blind since then, until it has read all that came.
-        self.opened_at, self._last_sign = self._last_sign or self.clock(), None
+        blind_since, self._last_sign = self._last_sign, None
+        self._opened_at = dict.fromkeys(self._stores, blind_since) if blind_since else {}
+        now = self.clock()
+        for number in self._lanes:
+            self._opened_at.setdefault(number, now)
         self._open = True
         if closed := [number for number in self._stores if number not in self._lanes]:
             self._opening = self._started(self._open_others(closed, positions))
@@ -295,6 +299,7 @@ class Engine:
                 lane = Lane(number, store, owner, self)
                 self.observer.recovered(number, self._replays[number].applied, self._found[number], ticks() - started)
                 self._open_lane(lane, positions)
+                self._opened_at.setdefault(number, self.clock())
                 self._lanes[number] = lane
                 self.app.consumer.open_inputs(number)
         self._opening = None
@@ -388,6 +393,9 @@ class Engine:
         """By input topic, the offset below which there is no record that a lane has not applied."""
         passed = self.app.consumer.passed
         return {topic: passed(TP(topic, lane.number), offset) for topic, offset in lane.read.items()}
+
+    def opened_at(self, lane: Lane) -> int:
+        return self._opened_at[lane.number]
 
     @property
     def open_lanes(self) -> Mapping[int, Lane]:

@@ -390,6 +390,25 @@ async def test_partitions_go_live_one_by_one_as_they_are_loaded() -> None:
     assert (engine.live, opening.opened, opening.closed) == ({3, 5}, [3, 5], [])
 
 
+@pytest.mark.parametrize("last_sign", [None, 7])
+async def test_a_partition_that_opens_later_was_not_blind_so_long_unless_nobody_was_at_work(
+    last_sign: int | None,
+) -> None:
+    opening = Opening(3, 5)
+    engine = opening.engine
+    now = [1_000]
+    engine.clock = lambda: now[0]
+    engine._last_sign = last_sign
+    opening.open()
+    opening.steps = 2
+    await eventually(lambda: engine.live == {3}, timeout=5)
+    now[0] = 90_000
+    opening.steps = 2
+    await eventually(lambda: engine.open, timeout=5)
+    opened = [engine.opened_at(engine.open_lanes[number]) for number in (3, 5)]
+    assert opened == ([7, 7] if last_sign else [1_000, 90_000])
+
+
 async def test_a_partition_that_is_loaded_by_halves_is_closed_when_partitions_change_hands() -> None:
     opening = Opening(3, 5)
     engine = opening.engine
