@@ -16,7 +16,7 @@ from agents.engine.changelog import Changelog
 from agents.engine.lane import Lane
 from agents.engine.lease import Lease, ticks
 from agents.engine.replay import Replay, proof
-from agents.engine.store import MemoryStore, RocksStore
+from agents.engine.store import Mark, MemoryStore, RocksStore
 from agents.engine.transport import Consumer, Portion, _Active
 from agents.engine.watermark import Watermark
 
@@ -388,6 +388,36 @@ async def test_partitions_go_live_one_by_one_as_they_are_loaded() -> None:
     opening.steps = 1
     await eventually(lambda: engine.open, timeout=5)
     assert (engine.live, opening.opened, opening.closed) == ({3, 5}, [3, 5], [])
+
+
+async def test_the_partition_of_which_the_least_is_missing_is_opened_first() -> None:
+    opening = Opening(3, 5)
+    engine = opening.engine
+    for number, held in ((3, -1), (5, 4)):
+        engine._stores[number].mark, engine._ends[number] = Mark(held), 5
+        engine._replays[number] = SimpleNamespace(next=5, refused={}, anew=False, applied=0)
+    opening.open()
+    opening.steps = 4
+    await eventually(lambda: engine.open, timeout=5)
+    assert opening.opened == [5, 3]
+
+
+async def test_a_partition_that_stays_is_loaded_anew_only_where_somebody_else_wrote_its_changelog() -> None:
+    opening = Opening(3, 5)
+    engine = opening.engine
+    opening.open()
+    opening.steps = 4
+    await eventually(lambda: engine.open, timeout=5)
+    kept = engine.owner(3)
+    await engine.giving_up()
+    places = {TP("input", number) for number in (3, 5)}
+    engine.app.consumer.assignment = lambda: places
+    engine._stores[3].mark = engine._stores[5].mark = Mark(7)
+    await engine.recovered({3: 8, 5: 9})
+    assert (opening.closed, engine._next_changelog[3]) == ([5], 8)
+    assert opening.open() == {3}
+    assert engine.owner(3) is kept
+    await engine.giving_up()
 
 
 @pytest.mark.parametrize("last_sign", [None, 7])
