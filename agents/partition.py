@@ -14,6 +14,7 @@ import msgspec
 
 from agents.engine import Changes, Out
 from agents.intake import Intake
+from agents.judging import Judging
 from agents.staff import AGENT, Staff
 from agents.wakeups import Wakeups
 from agents.work import Ready, ReadyLine, Work
@@ -102,10 +103,7 @@ class TicketPartition:
         self._ready = ReadyLine()
         self._unwritten: dict[bytes, tuple[Work, list[float]]] = {}  # tickets whose alerts are out, and how late each
         self._judging_by = rules.policies.fingerprint
-        self.to_judge = 0
-        """How many tickets still wait to be judged by the policies in force, or to be found judged by them."""
-        self._judging: Iterator[bytes] | None = None  # finds those tickets, a few at a time
-        self._met: set[bytes] = set()  # those that events have brought here meanwhile
+        self._judging = Judging()
         self._judged = 0  # tickets since the last call's meters
         self._forgotten: dict[bytes, int] = {}
         self._verdicts: Counter[tuple[int, bool, int]] = Counter()
@@ -134,7 +132,8 @@ class TicketPartition:
             self._load_ticket(key, kept, stale=stale)
             if not kept.is_judged_by(policies):
                 others.append(key)
-        self.to_judge, self._judging = len(others), iter(others) if others else None
+        if others:
+            self._judging.begin(iter(others), len(others))
         derived: dict[bytes, bytes] = {}
         for n, (key, value) in enumerate(self._store.derived_items()):
             if n % _A_LOT == 0:
@@ -180,7 +179,7 @@ class TicketPartition:
     def wake_at(self) -> int | None:
         """The earliest alarm; at once while there are tickets to judge anew."""
         self._follow_policies()
-        if self._unwritten or self._judging is not None:
+        if self._unwritten or self._judging.going_on:
             return _NOW
         first, alarm = self._ready.first(), self._alarms.next()
         return first if alarm is None else alarm if first is None else min(first, alarm)
@@ -192,7 +191,7 @@ class TicketPartition:
         """
         policies, rules = self.rules.policies, self.rules
         self._follow_policies()
-        if self._judging is not None:
+        if self._judging.going_on:
             return False
         for _ in range(_READY_A_CALL):
             at = self._alarms.next()
@@ -224,7 +223,7 @@ class TicketPartition:
                 left -= _OF_AN_ALARM
                 continue
             # Alarms first: after a change of policies a million tickets may wait to be judged.
-            key = self._alarms.pop() if is_due else self._next_to_judge()
+            key = self._alarms.pop() if is_due else self._judging.next()
             if key is None:
                 break
             try:
@@ -273,9 +272,14 @@ class TicketPartition:
 
     def close(self) -> None:
         """Lets go of the store; all else is derived."""
-        self._judging = None
+        self._judging.end()
 
     # Reading
+
+    @property
+    def to_judge(self) -> int:
+        """How many tickets still wait to be judged by the policies in force, or to be found judged by them."""
+        return self._judging.left
 
     def ticket(self, ticket_id: str) -> Ticket | None:
         """A ticket as it is kept; None where it is not."""
@@ -296,20 +300,12 @@ class TicketPartition:
             self._judging_by = self.rules.policies.fingerprint
             self._unready()
             # Found by and by: looking for a million tickets at once would stop the stream.
-            self._judging = self._all_keys()
-            self._met = set()
-            self.to_judge = self.tickets
+            self._judging.begin(self._all_keys(), self.tickets)
 
     def _all_keys(self) -> Iterator[bytes]:
         for key in self._store.all_keys():
             if not key.startswith(AGENT):
                 yield key
-
-    def _next_to_judge(self) -> bytes | None:
-        key = next(self._judging, None) if self._judging is not None else None
-        if key is None:
-            self._judging, self._met, self.to_judge = None, set(), 0
-        return key
 
     def _announce(self, changes: Changes, gate: alerts.Gate) -> int:
         """Of what was made ready all that is due: their alerts alone, the tickets are written by and by."""
@@ -445,7 +441,7 @@ class TicketPartition:
         kept = work.ticket
         if kept.judged_by == self.rules.policies.fingerprint:  # it was judged or changed by those in force
             kept.judged_by = kept.judgement(self.rules.policies)
-            self._meet(key, work)
+            self._judging.meet(key, anew=work.anew, known=work.known)
         changes.tickets[key] = ticket.encode(kept)
         self._ready.drop(key)
         after = self._before(kept)
@@ -502,25 +498,17 @@ class TicketPartition:
         done_at = kept.state.done_at if kept.state is not None else None
         return max(done_at or 0, kept.received_at) + self.rules.retention
 
-    def _meet(self, key: bytes, work: Work) -> None:
-        """A ticket that is judged before its turn came, or had none."""
-        if self._judging is not None and (work.anew or not work.known) and key not in self._met:
-            self._met.add(key)
-            self.to_judge -= work.anew
-
     def _judge(self, changes: Changes, key: bytes, gate: alerts.Gate) -> int:
         """Judge a ticket by the policies in force, unless it is; how much work that was."""
-        if key in self._met:
-            return _OF_A_LOOK
         value = self._newest(changes, key)
         if value is None:  # forgotten meanwhile
             return _OF_A_LOOK
         kept = ticket.decode(value)
         if kept.is_judged_by(self.rules.policies):
-            self.to_judge = max(0, self.to_judge - 1)
+            self._judging.spared()
             return _OF_A_LOOK
         self._announce_of(changes, key, self._judged_anew(kept), gate)
-        self._met.discard(key)  # its turn was now: a million of them need not be remembered
+        self._judging.over(key)
         return _OF_JUDGING + _OF_A_FACT * kept.count
 
     def _ring(self, changes: Changes, key: bytes, gate: alerts.Gate) -> int:
@@ -547,7 +535,7 @@ class TicketPartition:
     def _forget(self, changes: Changes, key: bytes, work: Work) -> None:
         self._stand(work, -1)
         changes.tickets[key] = None
-        self._meet(key, work)
+        self._judging.meet(key, anew=work.anew, known=work.known)
         self._ready.drop(key)
         changes.derived[_FORGOTTEN + key] = b"%d" % self._now
         self._forgotten[key] = self._now
