@@ -22,6 +22,7 @@ COMPILED = [
     "agents/wakeups.py",
     "agents/work.py",
     "agents/intake.py",
+    "agents/judging.py",
     "agents/partition.py",
 ]
 

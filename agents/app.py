@@ -117,7 +117,7 @@ class Worker:
         """
         host, port = split_address(self.settings.metrics_listen)
         explaining = [web.get("/tickets/{ticket_id}", self._explain)]
-        async with serving(host, port, self.meters.registry, self.problems, explaining, self.gauges.collected) as bound:
+        async with serving(host, port, self.meters.registry, self.problems, explaining, self.gauges.text) as bound:
             if before is not None:
                 await before()
             async with self.policies.following():

@@ -6,54 +6,41 @@ Nothing of a partition that may have another owner is shown: a scrape of all wor
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeVar
 
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from agents.exposition import Family, Lines
 from agents.labels import names
-from agents.seen import Lookout
+from agents.seen import Lookout, quantiles_of
 from agents.traffic import traffic_of
 from streams.demand import agents_required, offered_load
 from streams.instants import MINUTE, SECOND
 from streams.policies import TARGETS
-from streams.sketch import Sketch
-from streams.windows import ARRIVALS, MEASURES, REPLIES
+from streams.windows import ARRIVALS, REPLIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from prometheus_client.core import Metric
 
     from agents.engine import Engine
+    from agents.exposition import Rows
     from agents.labels import Names
     from agents.partition import Rules, TicketPartition
-    from agents.seen import Whole
+    from agents.seen import Spent, Whole
     from streams.policies import Policies
     from streams.windows import Labels
+
+Made = TypeVar("Made")
 
 MAX_SERIES = 10_000
 """Of one worker. Teams beyond what fits are `other`, the busiest keep their names."""
 NAMED_FOR = MINUTE
 _ELSEWHERE = 500  # series left to the counters and the engine's gauges
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95}
-
-
-class Family(NamedTuple):
-    """A gauge: its name, what it means, and its labels."""
-
-    name: str
-    meaning: str
-    labels: tuple[str, ...]
-
-    def of(self, rows: Mapping[tuple[str, ...], float]) -> Metric:
-        """The family with these values, by the labels' values."""
-        family = GaugeMetricFamily(self.name, self.meaning, labels=self.labels)
-        for values, value in rows.items():
-            family.add_metric(values, value)
-        return family
 
 
 _WHERE = ("team", "priority", "channel")
@@ -151,98 +138,107 @@ class TicketGauges(Collector):
         self._partitions = partitions
         self._rules = rules
         self._now = now
+        self._lines = Lines()
         self._shown: Names | None = None
         self._shown_since = 0
 
     def collect(self) -> Iterable[Metric]:
         """All families, at once."""
         now = self._now()
-        return self._families(self.lookout.look(now), now)
+        return [family.of(rows) for family, rows in self._families(self.lookout.look(now), now)]
 
     async def collected(self) -> Iterable[Metric]:
         """The same, with turns for others: a partition is looked at in one turn, adding up is another thread's."""
+        return await self._in_turns(lambda gauges: [family.of(rows) for family, rows in gauges])
+
+    async def text(self) -> bytes:
+        """The same as Prometheus reads it; written off the loop too."""
+        return await self._in_turns(self._lines.text)
+
+    async def _in_turns(self, made: Callable[[list[Rows]], Made]) -> Made:
         while True:
             now = self._now()
             held = list(self._partitions())
             async with self.lookout.looking(now) as whole:
-                found = await asyncio.to_thread(self._families, whole, now)
+                found = await asyncio.to_thread(lambda whole, now: made(self._families(whole, now)), whole, now)
             if list(self._partitions()) == held:  # else they changed hands meanwhile, or the process was stopped
                 return found
 
-    def _families(self, whole: Whole, now: int) -> list[Metric]:
+    def _families(self, whole: Whole, now: int) -> list[Rows]:
         """The names are looked at anew once a minute: so long a busy team does not become `other` and back."""
         room = MAX_SERIES - _ELSEWHERE - len(whole.parts)
         if self._shown is not None and now < self._shown_since + NAMED_FOR:
             with suppress(KeyError):  # a name that is new
                 found = families(whole, self._shown, self._rules.policies, now)
-                if sum(len(family.samples) for family in found) <= room:
+                if sum(len(rows) for _, rows in found) <= room:
                     return found
         self._shown, self._shown_since = names(whole, room), now
         return families(whole, self._shown, self._rules.policies, now)
 
 
-def families(whole: Whole, shown: Names, policies: Policies, now: int) -> list[Metric]:
+def families(whole: Whole, shown: Names, policies: Policies, now: int) -> list[Rows]:
     """All families, summed over what is seen of the partitions, by the names that are shown."""
     return [*_windows(whole, shown), *_elapsed(whole, shown), *_queue(whole, shown, now),
             *_demand(whole, shown, policies, now), *_tickets(whole), *_staff(whole, shown)]  # fmt: skip
 
 
-def _windows(whole: Whole, shown: Names) -> Iterator[Metric]:
-    judged: Counter[tuple[str, ...]] = Counter()
-    met: Counter[tuple[str, ...]] = Counter()
-    others: dict[int, Counter[tuple[str, ...]]] = {ARRIVALS: Counter(), REPLIES: Counter()}
+def _windows(whole: Whole, shown: Names) -> Iterator[Rows]:
+    judged: dict[tuple[str, ...], float] = {}
+    met: dict[tuple[str, ...], float] = {}
+    others: dict[int, dict[tuple[str, ...], float]] = {ARRIVALS: {}, REPLIES: {}}
     teams, priorities, channels = shown.teams, shown.priorities, shown.channels
     for window, sums in whole.windows.items():
         for (measure, team, priority, channel), cell in sums.items():
-            where = (teams[team], priorities[priority], channels[channel], window)
-            if measure in others:
-                others[measure][where] += cell.count
+            if measure < ARRIVALS:
+                where = (TARGETS[measure], teams[team], priorities[priority], channels[channel], window)
+                judged[where] = judged.get(where, 0) + cell.count
+                met[where] = met.get(where, 0) + cell.met
             else:
-                judged[TARGETS[measure], *where] += cell.count
-                met[TARGETS[measure], *where] += cell.met
-    yield from (JUDGED.of(judged), MET.of(met), ARRIVED.of(others[ARRIVALS]), REPLIED.of(others[REPLIES]))
+                place = (teams[team], priorities[priority], channels[channel], window)
+                others[measure][place] = others[measure].get(place, 0) + cell.count
+    yield from ((JUDGED, judged), (MET, met), (ARRIVED, others[ARRIVALS]), (REPLIED, others[REPLIES]))
 
 
-def _elapsed(whole: Whole, shown: Names) -> Iterator[Metric]:
-    timed: Counter[tuple[str, ...]] = Counter()
-    total: Counter[tuple[str, ...]] = Counter()
-    sketches: dict[tuple[str, ...], Sketch] = {}
+def _elapsed(whole: Whole, shown: Names) -> Iterator[Rows]:
+    found: defaultdict[tuple[str, ...], list[Spent]] = defaultdict(list)
+    replies: defaultdict[tuple[str, ...], int] = defaultdict(int)
     for (measure, team, window), spent in whole.spent.items():
-        where = (MEASURES[measure], shown.teams[team], window)
-        timed[where] += spent.timed
-        total[where] += spent.total
-        if measure != REPLIES:
-            sketches.setdefault(where, Sketch()).merge(spent.durations)
+        if measure == REPLIES:
+            replies[shown.teams[team], window] += spent.total
+        else:
+            found[TARGETS[measure], shown.teams[team], window].append(spent)
     quantiles = {
         (*where, statistic): value / SECOND
-        for where, sketch in sketches.items()
-        for statistic, value in zip(_QUANTILES, sketch.quantiles(list(_QUANTILES.values())) or (), strict=False)
+        for where, parts in found.items()
+        for statistic, value in zip(_QUANTILES, quantiles_of(parts, _QUANTILES.values()), strict=False)
     }
-    yield SPENT.of({where: total[where] / SECOND for where in sketches})
-    yield STOPPED.of({where: timed[where] for where in sketches})
-    yield ELAPSED.of(quantiles)
-    yield HANDLING.of({where[1:]: total[where] / SECOND for where in total if where not in sketches})
+    yield SPENT, {where: sum([spent.total for spent in parts]) / SECOND for where, parts in found.items()}
+    yield STOPPED, {where: sum([spent.timed for spent in parts]) for where, parts in found.items()}
+    yield ELAPSED, quantiles
+    yield HANDLING, {where: total / SECOND for where, total in replies.items()}
 
 
-def _queue(whole: Whole, shown: Names, now: int) -> Iterator[Metric]:
-    states: Counter[tuple[str, ...]] = Counter()
-    risks: Counter[tuple[str, ...]] = Counter()
+def _queue(whole: Whole, shown: Names, now: int) -> Iterator[Rows]:
+    states: dict[tuple[str, ...], float] = {}
+    risks: dict[tuple[str, ...], float] = {}
     oldest: dict[Labels, int] = {}
     for one in whole.parts:
         for labels, waiting in one.queue.items():
-            where = shown.where(labels)
+            team, priority, channel = where = shown.where(labels)
             for state, count in waiting.states.items():
-                states[state, *where] += count
+                place = (state, team, priority, channel)
+                states[place] = states.get(place, 0) + count
             for within, count in waiting.risks.items():
-                risks[within, *where] += count
+                place = (within, team, priority, channel)
+                risks[place] = risks.get(place, 0) + count
             if waiting.since is not None:
                 oldest[where] = min(waiting.since, oldest.get(where, waiting.since))
-    yield QUEUED.of(states)
-    yield AT_RISK.of(risks)
-    yield OLDEST.of({where: max(0, now - since) / SECOND for where, since in oldest.items()})
+    yield QUEUED, states
+    yield AT_RISK, risks
+    yield OLDEST, {where: max(0, now - since) / SECOND for where, since in oldest.items()}
 
 
-def _demand(whole: Whole, shown: Names, policies: Policies, now: int) -> Iterator[Metric]:
+def _demand(whole: Whole, shown: Names, policies: Policies, now: int) -> Iterator[Rows]:
     load: dict[tuple[str, ...], float] = {}
     required: dict[tuple[str, ...], float] = {}
     for where, (traffic, limit) in traffic_of(whole, policies, now, shown).items():
@@ -252,17 +248,17 @@ def _demand(whole: Whole, shown: Names, policies: Policies, now: int) -> Iterato
             load[where] = erlangs
         if agents is not None:
             required[where] = agents
-    yield from (LOAD.of(load), REQUIRED.of(required))
+    yield from ((LOAD, load), (REQUIRED, required))
 
 
-def _tickets(whole: Whole) -> Iterator[Metric]:
+def _tickets(whole: Whole) -> Iterator[Rows]:
     orphans = sum(one.orphans for one in whole.parts)
-    yield KEPT.of({("created",): sum(one.tickets for one in whole.parts) - orphans, ("orphan",): orphans})
+    yield KEPT, {("created",): sum(one.tickets for one in whole.parts) - orphans, ("orphan",): orphans}
 
 
-def _staff(whole: Whole, shown: Names) -> Iterator[Metric]:
+def _staff(whole: Whole, shown: Names) -> Iterator[Rows]:
     agents: Counter[tuple[str, ...]] = Counter()
     for one in whole.parts:
         for (team, status), count in one.staff.items():
             agents[shown.teams[team], status] += count
-    yield STAFF.of(agents)
+    yield STAFF, agents

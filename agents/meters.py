@@ -91,5 +91,7 @@ class Meters:
             ["source"], registry=registry,
         )  # fmt: skip
         self.to_judge = Gauge(
-            "sla_tickets_to_judge_anew", "Tickets still judged by the policies of before a change.", registry=registry
+            "sla_tickets_to_judge_anew",
+            "Tickets that were not looked at since the policies changed.",
+            registry=registry,
         )

@@ -14,6 +14,7 @@ import msgspec
 
 from agents.engine import Changes, Out
 from agents.intake import Intake
+from agents.judging import Judging
 from agents.staff import AGENT, Staff
 from agents.wakeups import Wakeups
 from agents.work import Ready, ReadyLine, Work
@@ -45,7 +46,12 @@ log = logging.getLogger("slawatch.partition")
 
 _CELL = b"w"
 _FORGOTTEN = b"f"
-_TICKETS_A_RING = 500
+_WORK_A_RING = 4_000
+_OF_AN_ALARM, _OF_JUDGING, _OF_A_FACT, _OF_A_LOOK = 8, 14, 2, 2
+"""What a call may do, and how much of it an alarm takes, a ticket that is judged anew, each fact of it, and one that
+need not be: 500 alarms, or 250 short tickets, and fewer long ones. While it works the stream stands still."""
+_A_LOT = 250
+"""Tickets that are read between two steps of loading."""
 _ALERTS_A_RING = 1_000
 """Of those made ready beforehand."""
 _READY = 2_500
@@ -97,15 +103,54 @@ class TicketPartition:
         self._ready = ReadyLine()
         self._unwritten: dict[bytes, tuple[Work, list[float]]] = {}  # tickets whose alerts are out, and how late each
         self._judging_by = rules.policies.fingerprint
-        self.to_judge = 0
-        """How many tickets still wait to be judged by the policies in force."""
-        self._judging: Iterator[bytes] | None = None  # finds those tickets, a few at a time
+        self._judging = Judging()
+        self._judged = 0  # tickets since the last call's meters
         self._forgotten: dict[bytes, int] = {}
         self._verdicts: Counter[tuple[int, bool, int]] = Counter()
         self._intake = Intake(rules.inputs, rules.dead_letters, rules.max_ahead, meters)
-        self._load()
+
+    def loaded(self) -> TicketPartition:
+        """Itself, once all of the store is read: for those that have nothing else to do meanwhile."""
+        for _ in self.load():
+            pass
+        return self
 
     # What the engine calls
+
+    def load(self) -> Iterator[None]:
+        """Read the store, a lot between two steps."""
+        policies, stale = self.rules.policies, self._store.derived_stale
+        self._judging_by = policies.fingerprint  # others may come into force meanwhile: then all of it is judged anew
+        others = []
+        for n, (key, value) in enumerate(self._store.items()):
+            if n % _A_LOT == 0:
+                yield
+            if key.startswith(AGENT):
+                self.staff.load(key, value)
+                continue
+            kept = ticket.decode(value)
+            self._load_ticket(key, kept, stale=stale)
+            if not kept.is_judged_by(policies):
+                others.append(key)
+        if others:
+            self._judging.begin(iter(others), len(others))
+        derived: dict[bytes, bytes] = {}
+        for n, (key, value) in enumerate(self._store.derived_items()):
+            if n % _A_LOT == 0:
+                yield
+            if key.startswith(_FORGOTTEN):
+                derived[key] = value
+            elif key.startswith(_CELL) and not stale:
+                step, slot, cell_key = _decode_cell_key(key[1:])
+                self.windows.load(step, slot, cell_key, cell_of(_decode_cell(value)))
+        self._forgotten = {key[1:]: int(value) for key, value in sorted(derived.items(), key=lambda row: int(row[1]))}
+        if stale:
+            for n, (key, cell) in enumerate(self._cells()):
+                if n % _A_LOT == 0:
+                    yield
+                if cell is not None:
+                    derived[key] = cell
+            self._store.rebuild_derived(derived)
 
     def chunk(self, records: Sequence[Record], now: int) -> Changes:
         """Apply records of the input topics."""
@@ -134,7 +179,7 @@ class TicketPartition:
     def wake_at(self) -> int | None:
         """The earliest alarm; at once while there are tickets to judge anew."""
         self._follow_policies()
-        if self._unwritten or (self.to_judge and self._judging is not None):
+        if self._unwritten or self._judging.going_on:
             return _NOW
         first, alarm = self._ready.first(), self._alarms.next()
         return first if alarm is None else alarm if first is None else min(first, alarm)
@@ -146,7 +191,7 @@ class TicketPartition:
         """
         policies, rules = self.rules.policies, self.rules
         self._follow_policies()
-        if self._judging is not None:
+        if self._judging.going_on:
             return False
         for _ in range(_READY_A_CALL):
             at = self._alarms.next()
@@ -169,19 +214,22 @@ class TicketPartition:
         gate = alerts.Gate(read_up_to - self.rules.grace, now, self.rules.grace, self.rules.max_age)
         if self._announce(changes, gate):
             return changes
-        for _ in range(_TICKETS_A_RING):
+        left = _WORK_A_RING
+        while left > 0:
             due = self._alarms.next()
             is_due = due is not None and due <= gate.up_to
             if not is_due and self._unwritten:
                 self._write(changes, next(reversed(self._unwritten)))
+                left -= _OF_AN_ALARM
                 continue
             # Alarms first: after a change of policies a million tickets may wait to be judged.
-            key = self._alarms.pop() if is_due else self._next_to_judge()
+            key = self._alarms.pop() if is_due else self._judging.next()
             if key is None:
                 break
             try:
-                self._ring(changes, key, gate, is_due=is_due)
+                left -= self._ring(changes, key, gate) if is_due else self._judge(changes, key, gate)
             except Exception:  # one ticket's fault must not stop the others: its next event has it ring again
+                left -= _OF_JUDGING
                 log.exception("ticket %s: its alarm could not be rung", key.decode())
         self._put_cells(changes)
         self._meter()
@@ -224,9 +272,14 @@ class TicketPartition:
 
     def close(self) -> None:
         """Lets go of the store; all else is derived."""
-        self._judging = None
+        self._judging.end()
 
     # Reading
+
+    @property
+    def to_judge(self) -> int:
+        """How many tickets still wait to be judged by the policies in force, or to be found judged by them."""
+        return self._judging.left
 
     def ticket(self, ticket_id: str) -> Ticket | None:
         """A ticket as it is kept; None where it is not."""
@@ -247,19 +300,12 @@ class TicketPartition:
             self._judging_by = self.rules.policies.fingerprint
             self._unready()
             # Found by and by: looking for a million tickets at once would stop the stream.
-            self._judging = self._all_keys()
-            self.to_judge = self.tickets
+            self._judging.begin(self._all_keys(), self.tickets)
 
     def _all_keys(self) -> Iterator[bytes]:
         for key in self._store.all_keys():
             if not key.startswith(AGENT):
                 yield key
-
-    def _next_to_judge(self) -> bytes | None:
-        key = next(self._judging, None) if self._judging is not None and self.to_judge else None
-        if key is None:
-            self._judging = None
-        return key
 
     def _announce(self, changes: Changes, gate: alerts.Gate) -> int:
         """Of what was made ready all that is due: their alerts alone, the tickets are written by and by."""
@@ -304,43 +350,20 @@ class TicketPartition:
         for key, at in self._ready.drop_all():
             self._alarms.set(key, at)
 
-    def _load(self) -> None:
-        stale = self._store.derived_stale
-        others = []
-        for key, value in self._store.items():
-            if key.startswith(AGENT):
-                self.staff.load(key, value)
-                continue
-            kept = ticket.decode(value)
-            work = self._before(kept)
-            if work.labels is None:
-                self.orphans += 1
-            else:
-                if work.standing is not None:
-                    self.queue.add(work.labels, work.standing)
-                for item in work.counted if stale else ():
-                    self.windows.add(work.labels, item)
-            self.tickets += 1
-            self._alarms.set(key, self._next_alarm(kept))
-            if kept.judged_by != self._judging_by:
-                others.append(key)
-        self.to_judge, self._judging = len(others), iter(others)
-        derived = dict(self._store.derived_items())
-        forgotten = {key: value for key, value in derived.items() if key.startswith(_FORGOTTEN)}
-        self._forgotten = {key[1:]: int(value) for key, value in sorted(forgotten.items(), key=lambda row: int(row[1]))}
-        if stale:
-            rebuilt = Changes()
-            self._put_cells(rebuilt)
-            cells = {key: cell for key, cell in rebuilt.derived.items() if cell is not None}
-            self._store.rebuild_derived(forgotten | cells)
+    def _load_ticket(self, key: bytes, kept: Ticket, *, stale: bool) -> None:
+        state = kept.state
+        if state is None:
+            self.orphans += 1
         else:
-            self._load_cells(derived)
-
-    def _load_cells(self, derived: Mapping[bytes, bytes]) -> None:
-        for key, value in derived.items():
-            if key.startswith(_CELL):
-                step, slot, cell_key = _decode_cell_key(key[1:])
-                self.windows.load(step, slot, cell_key, cell_of(_decode_cell(value)))
+            where = windows.labels(state)
+            stands = standing(state, kept.settled_at)
+            if stands is not None:
+                self.queue.add(where, stands)
+            if stale:
+                for item in windows.contributions(state, kept.settled_at, self._horizon()):
+                    self.windows.add(where, item)
+        self.tickets += 1
+        self._alarms.set(key, self._next_alarm(kept))
 
     def _meter(self) -> None:
         """Once a call: a labelled counter of the metrics costs more than judging."""
@@ -348,11 +371,17 @@ class TicketPartition:
             meter = self._meters.verdicts if sign > 0 else self._meters.retracted
             meter.labels(MEASURES[measure], "met" if met else "breached").inc(n)
         self._verdicts.clear()
+        self._meters.refolds.inc(self._judged)
+        self._judged = 0
         self._intake.meter()
 
     def _put_cells(self, changes: Changes) -> None:
+        changes.derived.update(self._cells())
+
+    def _cells(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """Cells of the windows that changed since the last time, as they are kept."""
         for step, slot, key, cell in self.windows.take_touched():
-            changes.derived[_CELL + _encode((step, slot, key))] = _encode(cell.row()) if cell is not None else None
+            yield _CELL + _encode((step, slot, key)), _encode(cell.row()) if cell is not None else None
 
     def _event(self, changes: Changes, work: Work | None, record: Record, event: TicketEvent) -> Work | None:
         """Apply it to the ticket at work, or to the stored one; what is at work after it."""
@@ -385,15 +414,16 @@ class TicketPartition:
 
     def _take(self, value: bytes | None) -> Work:
         """The ticket of a stored value, or a new one, judged by the policies in force."""
-        policies = self.rules.policies
-        kept = ticket.decode(value) if value is not None else Ticket(policies.fingerprint)
+        kept = ticket.decode(value) if value is not None else Ticket(self.rules.policies.fingerprint)
+        return self._before(kept) if kept.is_judged_by(self.rules.policies) else self._judged_anew(kept)
+
+    def _judged_anew(self, kept: Ticket) -> Work:
         work = self._before(kept)
-        if kept.judged_by != policies.fingerprint:
-            kept.judge_anew(policies)
-            work.anew = True
-            if kept.state is not None and kept.state.done:
-                alerts.correct_silently(kept)
-            self._meters.refolds.inc()
+        kept.judge_anew(self.rules.policies)
+        work.anew = True
+        if kept.state is not None and kept.state.done:
+            alerts.correct_silently(kept)
+        self._judged += 1
         return work
 
     def _before(self, kept: Ticket) -> Work:
@@ -409,8 +439,10 @@ class TicketPartition:
     def _finish(self, changes: Changes, key: bytes, work: Work) -> None:
         """Write a changed ticket, and count the difference it makes."""
         kept = work.ticket
+        if kept.judged_by == self.rules.policies.fingerprint:  # it was judged or changed by those in force
+            kept.judged_by = kept.judgement(self.rules.policies)
+            self._judging.meet(key, anew=work.anew, known=work.known)
         changes.tickets[key] = ticket.encode(kept)
-        self.to_judge -= work.anew
         self._ready.drop(key)
         after = self._before(kept)
         if (work.labels, work.counted) != (after.labels, after.counted):
@@ -466,13 +498,27 @@ class TicketPartition:
         done_at = kept.state.done_at if kept.state is not None else None
         return max(done_at or 0, kept.received_at) + self.rules.retention
 
-    def _ring(self, changes: Changes, key: bytes, gate: alerts.Gate, *, is_due: bool) -> None:
+    def _judge(self, changes: Changes, key: bytes, gate: alerts.Gate) -> int:
+        """Judge a ticket by the policies in force, unless it is; how much work that was."""
         value = self._newest(changes, key)
         if value is None:  # forgotten meanwhile
-            return
-        work = self._take(value)
-        if not is_due and not work.anew:  # judged by the policies in force, as an event came to it
-            return
+            return _OF_A_LOOK
+        kept = ticket.decode(value)
+        if kept.is_judged_by(self.rules.policies):
+            self._judging.spared()
+            return _OF_A_LOOK
+        self._announce_of(changes, key, self._judged_anew(kept), gate)
+        self._judging.over(key)
+        return _OF_JUDGING + _OF_A_FACT * kept.count
+
+    def _ring(self, changes: Changes, key: bytes, gate: alerts.Gate) -> int:
+        """Announce what a ticket's alarm rings for; how much work that was."""
+        value = self._newest(changes, key)
+        if value is not None:  # else it was forgotten meanwhile
+            self._announce_of(changes, key, self._take(value), gate)
+        return _OF_AN_ALARM
+
+    def _announce_of(self, changes: Changes, key: bytes, work: Work, gate: alerts.Gate) -> None:
         kept = work.ticket
         forgetting = (kept.state is None or kept.state.done) and self._forget_at(kept) <= gate.up_to
         announced = alerts.ring(key.decode(), kept, self.rules.policies, gate)
@@ -489,7 +535,7 @@ class TicketPartition:
     def _forget(self, changes: Changes, key: bytes, work: Work) -> None:
         self._stand(work, -1)
         changes.tickets[key] = None
-        self.to_judge -= work.anew
+        self._judging.meet(key, anew=work.anew, known=work.known)
         self._ready.drop(key)
         changes.derived[_FORGOTTEN + key] = b"%d" % self._now
         self._forgotten[key] = self._now

@@ -17,7 +17,7 @@ from streams.sketch import Sketch
 from streams.windows import REPLIES, WINDOWS, Cell, Key, Labels
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
     from agents.partition import TicketPartition
 
@@ -165,12 +165,27 @@ class Count:
 class Spent:
     """Durations of one measure, team and window, in microseconds; sketches of clocks alone, no others are shown."""
 
-    __slots__ = ("durations", "timed", "total")
+    __slots__ = ("durations", "quantiles", "timed", "total")
 
     def __init__(self) -> None:
         self.timed = 0
         self.total = 0
         self.durations = Sketch()
+        self.quantiles: list[float] | None = None
+        """Of the durations, as `quantiles_of` found them since they changed last."""
+
+
+def quantiles_of(parts: Sequence[Spent], which: Iterable[float]) -> list[float]:
+    """The quantiles of all of these together, always the same ones; none where there are no durations."""
+    if len(parts) > 1:
+        together = Sketch()
+        for spent in parts:
+            together.merge(spent.durations)
+        return together.quantiles(list(which)) or []
+    (spent,) = parts
+    if spent.quantiles is None:
+        spent.quantiles = spent.durations.quantiles(list(which)) or []
+    return spent.quantiles
 
 
 class Whole:
@@ -203,6 +218,7 @@ class Whole:
             spent.total += n * cell.total
             if key[0] != REPLIES:
                 spent.durations.merge(cell.durations, n)
+                spent.quantiles = None
             if not spent.timed:
                 del self.spent[where]
 

@@ -20,27 +20,27 @@ def traffic_of(
     whole: Whole, policies: Policies, now: int, names: Names
 ) -> dict[tuple[str, str], tuple[Traffic, int | None]]:
     """By team and channel as named: the traffic, and the shortest first-response limit of its tickets (or None)."""
-    sums: defaultdict[tuple[str, str], Traffic] = defaultdict(lambda: Traffic(0, 0, 0, 0, 0))
+    sums: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
     limits: dict[tuple[str, str], int] = {}
     hour = whole.windows[HOUR.name]
     for (measure, team, priority, channel), cell in whole.windows[DAY.name].items():
+        if measure not in (ARRIVALS, REPLIES):
+            continue
         where = (names.teams[team], names.channels[channel])
+        sum_of = sums[where]
         if measure == ARRIVALS:
             arrived = hour.get((measure, team, priority, channel))
-            _add(sums, where, Traffic(arrived.count if arrived else 0, cell.count, 0, 0, 0))
+            sum_of[0] += arrived.count if arrived else 0
+            sum_of[1] += cell.count
             state = State(now)
             state.team, state.priority, state.channel = team or None, priority or None, channel or None
             promise = policies.to(state).of(FIRST_RESPONSE, now)
             if promise is not None:
                 limits[where] = min(promise.limit, limits.get(where, promise.limit))
-        elif measure == REPLIES:
-            _add(sums, where, Traffic(0, 0, cell.total, cell.timed, 0))
+        else:
+            sum_of[2] += cell.total
+            sum_of[3] += cell.timed
     for one in whole.parts:
         for (team, _, channel), waiting in one.queue.items():
-            where = (names.teams[team], names.channels[channel])
-            _add(sums, where, Traffic(0, 0, 0, 0, waiting.risks["60m"]))
-    return {where: (traffic, limits.get(where)) for where, traffic in sums.items()}
-
-
-def _add(sums: dict[tuple[str, str], Traffic], where: tuple[str, str], more: Traffic) -> None:
-    sums[where] = Traffic(*(have + new for have, new in zip(sums[where], more, strict=True)))
+            sums[names.teams[team], names.channels[channel]][4] += waiting.risks["60m"]
+    return {where: (Traffic(*sum_of), limits.get(where)) for where, sum_of in sums.items()}

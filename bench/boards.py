@@ -138,7 +138,7 @@ async def measured(redis: str, size: argparse.Namespace) -> list[dict[str, objec
                 await asyncio.sleep(CALM)
             host = settings.metrics_listen.partition(":")[0]
             async with (
-                serving(host, 0, worker.meters.registry, worker.problems, (), worker.gauges.collected) as listening,
+                serving(host, 0, worker.meters.registry, worker.problems, (), worker.gauges.text) as listening,
                 watched() as phases["with boards and scrapes"],
             ):
                 scraped = await scrape(f"http://{host}:{listening}/metrics")
@@ -184,7 +184,7 @@ class Desk:
         self._topics = {tag_of(event_type): topic for topic, event_type in worker.rules.inputs.items()}
         self._stores = [MemoryStore() for _ in range(PARTITIONS)]
         self.partitions = [
-            TicketPartition(number, store, worker.rules, worker.meters, clock())
+            TicketPartition(number, store, worker.rules, worker.meters, clock()).loaded()
             for number, store in enumerate(self._stores)
         ]
         worker.held = self.partitions

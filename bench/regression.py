@@ -97,7 +97,7 @@ def partition(drawn: Chunks, policies: Policies) -> None:
         grace=SECOND, retention=30 * DAY, max_age=24 * HOUR, max_ahead=10 * MINUTE,
     )  # fmt: skip
     store = MemoryStore()
-    owner = TicketPartition(0, store, rules, Meters(), now)
+    owner = TicketPartition(0, store, rules, Meters(), now).loaded()
     written = 0
     for records in drawn:
         changes = owner.chunk(records, now)

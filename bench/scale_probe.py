@@ -118,7 +118,7 @@ class _Lane:
         }
 
     def _owner(self) -> TicketPartition:
-        return TicketPartition(0, self.store, self.rules, Meters(), self.now)
+        return TicketPartition(0, self.store, self.rules, Meters(), self.now).loaded()
 
     def _keep(self, changes: Changes) -> None:
         tickets = [(key, value, proof(key, value)) for key, value in changes.tickets.items()]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from math import inf
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from config.calendars import ALWAYS_OPEN, BusinessHours, read_calendars
 from config.errors import ConfigError, shown
@@ -117,7 +117,8 @@ def _policy(node: Node, calendars: Mapping[str, BusinessHours], lines: dict[str,
     if len(node.problems) > problems_before:
         return None
     kept = {target: promise for target, promise in promises.items() if promise is not None}
-    return Policy(name or "", when, kept, since, until)
+    policy = Policy(name or "", when, kept, since, until)
+    return replace(policy, fingerprint=_hashed(_content([policy], calendars)))
 
 
 def _effective(node: Node | None) -> tuple[int | None, int | None]:
@@ -252,18 +253,28 @@ def promise_terms(promise: Promise) -> dict[str, object]:
 
 def _fingerprint(policies: Sequence[Policy], calendars: Mapping[str, BusinessHours]) -> str:
     """A hash of what decides verdicts: comments, order of keys and unused calendars do not change it."""
+    content = _content(policies, calendars)
+    for policy, said in zip(policies, content["policies"], strict=True):
+        said["when"] = {name: sorted(values) for name, values in policy.when.items()}
+    return _hashed(content)
+
+
+def _content(policies: Sequence[Policy], calendars: Mapping[str, BusinessHours]) -> dict[str, Any]:
+    """What policies promise, and when; not to which tickets."""
     used = {promise.calendar.name for policy in policies for promise in policy.promises.values()}
-    content = {
+    return {
         "calendars": {name: calendars[name].content() for name in used},
         "policies": [
             {
                 "name": policy.name,
-                "when": {name: sorted(values) for name, values in policy.when.items()},
                 "effective": [policy.effective_from, policy.effective_until],
                 "targets": {target: promise_terms(promise) for target, promise in policy.promises.items()},
             }
             for policy in policies
         ],
     }
+
+
+def _hashed(content: Mapping[str, object]) -> str:
     text = json.dumps(content, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]  # every ticket holds it

@@ -59,10 +59,11 @@ def ring(ticket_id: str, ticket: Ticket, policies: Policies, gate: Gate) -> list
     """What is to be announced now, in order; the ticket is settled up to the gate and remembers what was announced."""
     ticket.settled_at = max(ticket.settled_at, gate.up_to + 1)
     alerts: list[tuple[Due, Alert]] = []
-    pending = [Due(at, Mark(*mark), clock) for at, mark, clock in _pending(ticket, policies, gate.now - gate.max_age)]
+    pending: list[Due] = []
+    for at, mark, clock in _pending(ticket, policies, gate.now - gate.max_age):
+        if at <= gate.up_to:
+            pending.append(Due(at, Mark(*mark), clock))
     for due in sorted(pending, key=lambda due: due.at):
-        if due.at > gate.up_to:
-            break
         assert ticket.state is not None
         if due.mark.corrected:
             raised = msgspec.structs.replace(due.mark, corrected=False)

@@ -99,7 +99,7 @@ class Explanation(msgspec.Struct):
 
 def explain(ticket_id: str, ticket: Ticket, policies: Policies, now: int) -> Explanation:
     """Every clock of a ticket as of now (microseconds). A ticket judged by other policies is judged anew first."""
-    if ticket.judged_by != policies.fingerprint and ticket.count:
+    if ticket.count and not ticket.is_judged_by(policies):
         ticket.judge_anew(policies)
     state = ticket.state
     summarised = ticket.summary.count if ticket.summary is not None else 0

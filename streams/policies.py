@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from operator import attrgetter
 from typing import Literal, Protocol
 
@@ -72,13 +73,17 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Promises for the tickets that `when` describes and the clocks that start in its effective period."""
+    """Promises for the tickets that `when` describes and the clocks that start in its effective period.
+
+    `fingerprint` differs where what it promises differs, or when; `when` is no part of it. Empty: it is not known.
+    """
 
     name: str
     when: Mapping[str, frozenset[str]]
     promises: Mapping[str, Promise]
     effective_from: int | None = None
     effective_until: int | None = None
+    fingerprint: str = ""
 
     def effective(self, start: int) -> bool:
         """Whether it holds for a clock that started then; half-open."""
@@ -99,12 +104,20 @@ class Attributes(Protocol):
 
 
 class Promises:
-    """What is promised to tickets of certain attributes."""
+    """What is promised to tickets of certain attributes.
 
-    __slots__ = ("_candidates", "_only", "policies")
+    `fingerprint` differs where that differs, whatever else the policies say; that of the policies where one of these
+    has none.
+    """
+
+    __slots__ = ("_candidates", "_only", "fingerprint", "policies")
 
     def __init__(self, policies: Policies, candidates: Sequence[Policy]) -> None:
         self.policies = policies
+        self.fingerprint = policies.fingerprint
+        told = [policy.fingerprint for policy in candidates]
+        if "" not in told:
+            self.fingerprint = blake2b(",".join(told).encode(), digest_size=8).hexdigest()
         self._candidates = candidates
         first = candidates[0] if candidates else None
         timeless = first is None or (first.effective_from is None and first.effective_until is None)

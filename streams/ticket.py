@@ -12,7 +12,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from streams.facts import AnyFact, Created, Fact, Key, Mark, Summary, preference
+from streams.facts import AnyFact, Created, Fact, Key, Mark, Summary, Updated, preference
 from streams.fold import State, StateRow, apply, found, state_of
 from streams.instants import DAY
 from streams.policies import Policies
@@ -51,7 +51,7 @@ TicketRow = tuple[str, StateRow | None, Key | None, int, bytes, int, Summary | N
 
 
 class Ticket:
-    """What is kept of a ticket. `judged_by` is the fingerprint of the policies its state was judged by."""
+    """What is kept of a ticket. `judged_by` tells what its state was judged by: see `judgement`."""
 
     __slots__ = (
         "count", "full_at", "history", "judged_by", "marks", "newest", "received_at", "settled_at", "state", "summary"
@@ -97,6 +97,8 @@ class Ticket:
             self.history = _array(self.count, self.history[_HEADER:] + _encode(fact))
             self.newest = key
             apply(self.state, fact, policies)
+            if isinstance(fact, Updated):
+                self.judged_by = policies.fingerprint
             outcome = Outcome.APPLIED
         elif newest is None and isinstance(fact, Created):
             self.count = 1
@@ -110,13 +112,28 @@ class Ticket:
             self._summarise(policies)
         return outcome
 
+    def judgement(self, policies: Policies) -> str:
+        """The fingerprint of what decides its state: of what is promised to tickets of its attributes where these
+        are no others than at the beginning of what is kept in full, else of the policies as a whole."""
+        if self.state is None or _UPDATED in self.history:
+            return policies.fingerprint
+        return policies.to(self.state).fingerprint
+
+    def is_judged_by(self, policies: Policies) -> bool:
+        """Whether its state is what these policies make of it, as far as `judged_by` tells: a `judgement` of then."""
+        if self.judged_by == policies.fingerprint:
+            return True
+        return self.state is not None and self.judged_by == policies.to(self.state).fingerprint
+
     def judge_anew(self, policies: Policies) -> None:
         """Judge by other policies: all kept facts, on top of what the summary's clocks come to under them."""
+        past: State | None = None
         if self.summary is not None:
             past = state_of(_decode_state(self.summary.state))
             past.look_anew(policies.to(past))
             self.summary.state = _encode(past.row())
-        self._refold(self.facts(), policies)
+        self.judged_by = policies.fingerprint
+        self.state = _fold(past, _in_order(self.facts(), founded=past is not None), policies)
 
     def facts(self) -> list[Fact]:
         """The facts kept in full, as they came."""
@@ -223,6 +240,8 @@ def _array(count: int, items: bytes) -> bytes:
 
 
 _encode = msgspec.msgpack.Encoder().encode
+_UPDATED = _encode(Updated(0, 0, "", None, None, None, None, None, None, None, None))[:2]
+"""How an `Updated` begins, its length and its tag: a history without these bytes holds none. One with them may."""
 _decode_facts: Callable[[bytes], list[Fact]] = msgspec.msgpack.Decoder(list[AnyFact]).decode  # type: ignore[assignment]  # each AnyFact is a Fact
 _decode_state = msgspec.msgpack.Decoder(StateRow).decode
 _decode_ticket = msgspec.msgpack.Decoder(TicketRow).decode

@@ -206,8 +206,9 @@ class Windows:
 
     def load(self, step: int, slot: int, key: Key, cell: Cell) -> None:
         """Put back a cell that was kept elsewhere; in a coarser slot, if it has grown older meanwhile."""
-        self._touched.add((step, slot, key))
-        self._place(step, slot, {key: cell})
+        place = self._place(step, slot, {key: cell})
+        if place != (step, slot):
+            self._moved({key: cell}, (step, slot), place)
 
     def sums(self, window: Window) -> dict[Key, Cell]:
         """What a window counts as of now, by key."""
@@ -234,23 +235,30 @@ class Windows:
 
     def _retire(self, step: int, slot: int, cells: dict[Key, Cell]) -> None:
         """A slot has outlived its step: its cells go to the next coarser one."""
-        self._touched.update((step, slot, key) for key in cells)
-        self._place(step, slot, cells)
+        self._moved(cells, (step, slot), self._place(step, slot, cells))
 
-    def _place(self, step: int, slot: int, cells: dict[Key, Cell]) -> None:
+    def _moved(self, cells: dict[Key, Cell], *places: tuple[int, int] | None) -> None:
+        for place in places:
+            if place is not None:
+                step, slot = place
+                for key in cells:
+                    self._touched.add((step, slot, key))
+
+    def _place(self, step: int, slot: int, cells: dict[Key, Cell]) -> tuple[int, int] | None:
+        """Count cells in where they belong; gives the step and the slot, None where no window reaches."""
         at = slot * step
         for coarser, length in self._steps:
             home = at // coarser
             age = self.now // coarser - home
             if coarser >= step and age * coarser < length:
                 _merge(self.slots[coarser].setdefault(home, {}), cells, 1)
-                self._touched.update((coarser, home, key) for key in cells)
                 if age >= 0:
                     for window in self._by_step[coarser]:
                         if age * coarser < window.length:
                             _merge(self.parts[window.name], cells, 1)
                             self._changed[window.name].update(cells)
-                return
+                return (coarser, home)
+        return None
 
 
 def _sum(parts: Mapping[str, dict[Key, Cell]], names: Sequence[str]) -> dict[Key, Cell]:

@@ -37,7 +37,9 @@ class Ringing(Protocol):
     observer: Observer
     clock: Clock
     lease: Lease
-    opened_at: int
+
+    def opened_at(self, lane: Lane) -> int:
+        """The instant from which on its input counts as read while nothing is known of it."""
 
     @property
     def open_lanes(self) -> Mapping[int, Lane]:
@@ -75,7 +77,7 @@ class Alarms:
     def known_since(self, lane: Lane) -> int:
         """The instant up to which the lane's input is known to be read; before that is known, when it was opened."""
         read_up_to = self._read_up_to(lane)
-        return self._engine.opened_at if read_up_to is None else read_up_to
+        return self._engine.opened_at(lane) if read_up_to is None else read_up_to
 
     def read_on(self) -> None:
         """Input was applied."""

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from faust.types import TP
 
-    from agents.engine.transport import Portion
-
 BUFFERED_CHUNKS = 16  # chunks between the fetcher and the agent; a full queue stops the fetcher
 COMMIT_INTERVAL = 0.5
 
@@ -32,20 +30,18 @@ class TableHost(Host, Protocol):
         """These partitions are ours from now on, and no others; their stores are to be opened."""
 
     def persisted(self, partition: int) -> int | None:
-        """The offset of the last changelog record that the local store holds."""
-
-    def replay(self, partition: int, portion: Portion) -> None:
-        """Applies changelog records."""
+        """The offset of the last changelog record that Faust need not read."""
 
     async def recovered(self, ends: dict[int, int]) -> None:
-        """The stores hold the changelog up to these offsets."""
+        """The partitions are ours, and these are the ends of the changelog."""
 
     async def take(self, message: Any) -> None:
         """A chunk of input."""
 
 
 class ChunkTable(Table):  # type: ignore[misc]  # Faust publishes no types
-    """Gives Faust's recovery the partitions' stores; everything else of a Faust table is unused."""
+    """Tells Faust's recovery that there is nothing to restore: it opens no partition before it has restored all of
+    them, so the engine reads the changelog itself. Everything else of a Faust table is unused."""
 
     def __init__(self, app: App, *, topic: Any, partitions: int) -> None:
         super().__init__(
@@ -56,11 +52,11 @@ class ChunkTable(Table):  # type: ignore[misc]  # Faust publishes no types
             key_type=bytes,
             value_type=bytes,
             schema=RawSchema(key_type=bytes, value_type=bytes),
-            recovery_buffer_size=2,  # of chunks; with 1 Faust resumes the changelog after recovery
+            recovery_buffer_size=2,  # with 1 Faust resumes the changelog after recovery
         )
 
     def persisted_offset(self, tp: TP) -> int | None:
-        """Of the store, and for a partition that stays the last acknowledged one: nothing is replayed."""
+        """The last one there is."""
         return self.app.engine.persisted(tp.partition)  # type: ignore[no-any-return]  # Faust publishes no types
 
     async def need_active_standby_for(self, tp: TP) -> bool:
@@ -75,9 +71,7 @@ class ChunkTable(Table):  # type: ignore[misc]  # Faust publishes no types
         await self.app.engine.assigned(frozenset(tp.partition for tp in assigned if tp.topic == topic))
 
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
-        """Replays chunks; Faust only logs what goes wrong here, so the engine ends the process itself."""
-        for event in batch:
-            self.app.engine.replay(event.message.partition, event.message.value)
+        """What was written since the partitions were assigned: the engine reads that too."""
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Faust drops what is raised here, so the engine ends the process itself."""
@@ -108,6 +102,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust publishes no types
             stream_buffer_maxsize=BUFFERED_CHUNKS,
             stream_wait_empty=False,
             stream_recovery_delay=0.0,
+            recovery_consistency_check=False,  # between what is there and what it was told is there, see the table
             broker_commit_interval=COMMIT_INTERVAL,
             broker_session_timeout=session,
             broker_request_timeout=max(30.0, session + 5),

@@ -17,6 +17,7 @@ from faust.types import TP
 
 from agents.engine.alarms import Alarms
 from agents.engine.app import App
+from agents.engine.changelog import Changelog
 from agents.engine.clock import Clock
 from agents.engine.connection import be_patient, keeps_deletions, partition_counts, reach
 from agents.engine.disk import Disk
@@ -33,11 +34,10 @@ from agents.errors import Refused
 from streams.instants import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 
     from agents.engine.interface import EngineConfig, PartitionFactory, Record
     from agents.engine.store import StateStore
-    from agents.engine.transport import Portion
 
 FAULT = 70  # exit code: a supervisor should start it again
 TOLD = 10.0  # seconds that what is told at the end has to leave
@@ -79,10 +79,12 @@ class Engine:
         self._lanes: dict[int, Lane] = {}
         self._found: dict[int, bool] = {}
         self._replays: dict[int, Replay] = {}
+        self._ends: dict[int, int] = {}  # of the changelog, when partitions were given to us
         self._next_changelog: dict[int, int] = {}
         self._said: dict[int, list[Record]] = {}  # to be recalled once the partition opens
         self._open = False
-        self.opened_at = 0
+        self._opening: asyncio.Task[None] | None = None  # loads partitions and opens them, one after the other
+        self._opened_at: dict[int, int] = {}
         self._last_sign: int | None = None
         self._telling = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -92,7 +94,7 @@ class Engine:
     # For the process around it
 
     async def start(self) -> None:
-        """Joins the group; returns once the first assignment is recovered.
+        """Joins the group; returns once the first assignment is taken: its partitions are restored and opened then.
 
         Waits for a Kafka that is not there, and until its clock and ours agree: a wrong time would end windows, forget
         tickets and refuse events for good, and the partitions are better off with a worker whose clock is right.
@@ -153,8 +155,8 @@ class Engine:
 
     @property
     def open(self) -> bool:
-        """Whether it is in the group and takes input of what it was given, be that nothing."""
-        return self._open
+        """Whether it is in the group and takes input of all that it was given, be that nothing."""
+        return self._open and self._opening is None
 
     @property
     def live(self) -> frozenset[int]:
@@ -201,13 +203,14 @@ class Engine:
 
     async def assigned(self, partitions: frozenset[int]) -> None:
         try:
+            await self._stop_opening()
             await self._check_counts()
             for number in set(self._stores) - partitions:
                 self._drop(number)
-            new = sorted(partitions - set(self._stores))
-            ends = await self._client.end_offsets([TopicPartition(self.changelog, number) for number in new])
-            for number in new:
-                store = self._stores[number] = self._open_store(number, ends[TopicPartition(self.changelog, number)])
+            ends = await self._client.end_offsets([TopicPartition(self.changelog, number) for number in partitions])
+            self._ends = {place.partition: end for place, end in ends.items()}
+            for number in sorted(partitions - set(self._stores)):
+                store = self._stores[number] = self._open_store(number, self._ends[number])
                 self._found[number] = store.mark.offset >= 0
             self._replays = {number: Replay(self._stores[number]) for number in partitions}
         except Refused as error:
@@ -218,17 +221,8 @@ class Engine:
             self.fail(f"the assignment could not be taken: {error!r}")
 
     def persisted(self, partition: int) -> int | None:
-        offset = self._stores[partition].mark.offset
-        return offset if offset >= 0 else None
-
-    def replay(self, partition: int, portion: Portion) -> None:
-        # Faust hands over a late record of a partition that was given up, too.
-        if partition not in self._stores:
-            return
-        try:
-            self._replays[partition].take(portion.records, portion.previous[self.changelog], self.clock())
-        except Exception as error:  # noqa: BLE001 - Faust would only log it
-            self.fail(f"the changelog of partition {partition} could not be replayed: {error!r}")
+        end = self._ends[partition]
+        return end - 1 if end else None
 
     async def recovered(self, ends: dict[int, int]) -> None:
         try:
@@ -239,23 +233,18 @@ class Engine:
             # Not in `assigned`: the group gets no heartbeat while that is awaited.
             if self._prepare is not None:
                 await self._prepare()
-            taken = [number for number in replays if number not in self._lanes or replays[number].applied]
+            # Where somebody else wrote to a partition that stays, it is loaded anew too.
+            kept = [n for n in self._lanes if self._stores[n].mark.offset + 1 >= ends[n]]
+            taken = [number for number in replays if number not in kept]
             said = await newest(self.config.connection, self.config.alerts, taken, SAID) if self.config.alerts else {}
             if self._replays is not replays:
                 return  # assigned anew meanwhile, which is recovered in its turn
             self._said |= said
-            for number, store in self._stores.items():
-                started = ticks()
-                kept, replay = self._lanes.get(number), self._replays[number]
-                if kept and replay.applied:
-                    self._lanes.pop(number).close()
-                if number not in self._lanes:
-                    self._lanes[number] = Lane(number, store, self._factory(number, store), self)
-                    self.observer.recovered(number, replay.applied, self._found[number], ticks() - started)
-                    await asyncio.sleep(0)
-                if replay.refused:
-                    self.observer.refused(self.changelog, number, replay.refused, anew=replay.anew)
-                self._next_changelog[number] = max(ends[number], store.mark.offset + 1)
+            self._ends = ends
+            for number in set(self._lanes) - set(kept):
+                self._lanes.pop(number).close()
+            for number in kept:
+                self._next_changelog[number] = self._stores[number].mark.offset + 1
             if not self._stores:
                 self._open = True  # nothing to seek, so `opened` is not called
         except Exception as error:  # noqa: BLE001 - Faust drops what is raised in recovery callbacks
@@ -268,20 +257,77 @@ class Engine:
             beginning = beginnings[TopicPartition(*tp)]
             if offset is not None and offset < beginning:
                 self.observer.input_lost(tp.topic, tp.partition, beginning - offset)
-            positions[tp] = beginning if self._replays[tp.partition].anew else max(offset or 0, beginning)
+            positions[tp] = max(offset or 0, beginning)
         return positions
 
-    def opened(self, positions: Mapping[TP, int]) -> None:
-        for number, lane in self._lanes.items():
-            mine = {tp.topic: offset for tp, offset in positions.items() if tp.partition == number}
-            lane.open(mine, self._next_changelog[number], self._replays[number].refused)
-            lane.recall(self._said.pop(number, ()))
-            self._alarms.forget(number)
+    def opened(self, positions: Mapping[TP, int]) -> Collection[int]:
+        for lane in self._lanes.values():
+            self._open_lane(lane, positions)
         # After a time without any worker the monitor has been blind since then, until it has read all that came.
-        self.opened_at, self._last_sign = self._last_sign or self.clock(), None
+        blind_since, self._last_sign = self._last_sign, None
+        self._opened_at = dict.fromkeys(self._stores, blind_since) if blind_since else {}
+        now = self.clock()
+        for number in self._lanes:
+            self._opened_at.setdefault(number, now)
         self._open = True
+        if closed := [number for number in self._stores if number not in self._lanes]:
+            self._opening = self._started(self._open_others(closed, positions))
+        return set(self._lanes)
+
+    def _open_lane(self, lane: Lane, positions: Mapping[TP, int]) -> None:
+        number = lane.number
+        mine = {tp.topic: offset for tp, offset in positions.items() if tp.partition == number}
+        lane.open(mine, self._next_changelog[number], self._replays[number].refused)
+        lane.recall(self._said.pop(number, ()))
+        self._alarms.forget(number)
+
+    async def _open_others(self, numbers: Iterable[int], positions: Mapping[TP, int]) -> None:
+        """Has partitions restored and loaded, and opens each as soon as it is, those first of which the least is
+        missing here. Those that are open have their turns meanwhile."""
+        missing = {number: self._ends[number] - self._stores[number].mark.offset for number in numbers}
+        async with Changelog(self.config.connection, self.changelog) as changelog:
+            for number in sorted(missing, key=missing.__getitem__):
+                started, store = ticks(), self._stores[number]
+                positions = await self._restore(changelog, number, positions)
+                owner = self._factory(number, store)
+                try:
+                    for _ in owner.load():
+                        await asyncio.sleep(0)
+                except BaseException:
+                    owner.close()
+                    raise
+                lane = Lane(number, store, owner, self)
+                self.observer.recovered(number, self._replays[number].applied, self._found[number], ticks() - started)
+                self._open_lane(lane, positions)
+                self._opened_at.setdefault(number, self.clock())
+                self._lanes[number] = lane
+                self.app.consumer.open_inputs(number)
+        self._opening = None
+
+    async def _restore(self, changelog: Changelog, number: int, positions: Mapping[TP, int]) -> Mapping[TP, int]:
+        """Brings a store up to the end of the changelog; from where the input is read then."""
+        store, replay = self._stores[number], self._replays[number]
+        if replay.next < self._ends[number]:
+            await changelog.replay(number, replay, self._ends[number], self.clock)
+        self._next_changelog[number] = max(self._ends[number], store.mark.offset + 1)
+        if replay.refused:
+            self.observer.refused(self.changelog, number, replay.refused, anew=replay.anew)
+        if replay.anew:
+            mine = [TopicPartition(*tp) for tp in positions if tp.partition == number]
+            beginnings = {TP(*place): first for place, first in (await self._client.beginning_offsets(mine)).items()}
+            await self.app.consumer.go_back(beginnings)
+            positions = {**positions, **beginnings}
+        return positions
+
+    async def _stop_opening(self) -> None:
+        """What is loaded by halves is dropped: its store may be closed after this."""
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
 
     async def giving_up(self) -> None:
+        await self._stop_opening()
         given_up = frozenset(self.open_lanes)
         self._open = False
         try:
@@ -320,10 +366,14 @@ class Engine:
         return await keys_between(self.config.connection, self.config.changelog, partition, first, end)
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._started(work)
+
+    def _started(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(lambda _: work.close())  # it may have been cancelled before its first step
+        return task
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -343,6 +393,9 @@ class Engine:
         """By input topic, the offset below which there is no record that a lane has not applied."""
         passed = self.app.consumer.passed
         return {topic: passed(TP(topic, lane.number), offset) for topic, offset in lane.read.items()}
+
+    def opened_at(self, lane: Lane) -> int:
+        return self._opened_at[lane.number]
 
     @property
     def open_lanes(self) -> Mapping[int, Lane]:

@@ -90,6 +90,10 @@ class Store(Protocol):
 class Partition(Protocol):
     """The owner of one partition's tickets. No call is made while another one runs."""
 
+    def load(self) -> Iterator[None]:
+        """Reads the store, a bounded part of it between two steps. Before anything else is called it is gone through
+        to its end; where that is not to be, the owner is closed."""
+
     def chunk(self, records: Sequence[Record], now: int) -> Changes:
         """Applies up to `max_chunk` records of the input topics, each topic's in the order of offsets; some may come a
         second time."""

@@ -46,6 +46,11 @@ class Replay:
         self._handed: int | None = None
 
     @property
+    def next(self) -> int:
+        """The offset from which on records are missing."""
+        return self._next
+
+    @property
     def anew(self) -> bool:
         """What was refused may have had compaction take ours away: the input tells it again, as far as it is kept."""
         return bool(self.refused) and not self._whole

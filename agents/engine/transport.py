@@ -16,7 +16,7 @@ from agents.engine.connection import be_patient
 from agents.engine.membership import ConsumerThread
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 
     from agents.engine.interface import EngineConfig, Record
     from agents.engine.lease import Lease
@@ -47,8 +47,9 @@ class Host(Protocol):
     async def positions(self, committed: Mapping[TP, int | None]) -> Mapping[TP, int]:
         """Where reading goes on."""
 
-    def opened(self, positions: Mapping[TP, int]) -> None:
-        """Recovery is over and the input flows from these positions."""
+    def opened(self, positions: Mapping[TP, int]) -> Collection[int]:
+        """Recovery is over and the input flows from these positions: that of the partitions that are returned, and
+        of each other once `Consumer.open_inputs` is called for it."""
 
     async def giving_up(self) -> None:
         """The partitions are about to be revoked: no more intake, and everything sent is to be acknowledged."""
@@ -98,6 +99,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust publishes no typ
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._awaiting_seek: set[TP] = set()
+        self._awaiting_load: set[TP] = set()
         self._positions: Mapping[TP, int] | None = None
         self._may_commit = False
 
@@ -205,26 +207,41 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust publishes no typ
             return
         committed = await self._thread.committed(tps)
         positions = await self.host.positions(committed)
-        await self._thread.seek_all(positions)
-        # Where the input is read anew, whoever goes on after a crash must do so from there too.
-        back = {tp: offset for tp, offset in positions.items() if offset < (committed[tp] or 0)}
-        if back and not await self._commit(back):
-            self.host.fail("the beginning of what is read anew could not be committed")
-        self._read_offset.update(positions)
-        self._committed_offset.update(positions)
+        await self._seek(positions)
         self._positions = positions
 
+    async def go_back(self, positions: Mapping[TP, int]) -> None:
+        """Input that does not flow yet is read anew from there."""
+        await self._seek(positions)
+        # Whoever goes on after a crash must do so from there too.
+        if not await self._commit(positions):
+            self.host.fail("the beginning of what is read anew could not be committed")
+
+    async def _seek(self, positions: Mapping[TP, int]) -> None:
+        await self._thread.seek_all(positions)
+        self._read_offset.update(positions)
+        self._committed_offset.update(positions)
+
     def resume_flow(self) -> None:
-        """Opens the input partitions if their seek is done."""
+        """Opens the input partitions if their seek is done, and their owners are loaded."""
         super().resume_flow()
         if not self._awaiting_seek:
             return
         if self._positions is None:
             self.host.fail("the seek to the committed offsets did not complete")
             return
-        opened, self._awaiting_seek = self._awaiting_seek, set()
-        self.host.opened(self._positions)
+        sought, self._awaiting_seek = self._awaiting_seek, set()
+        loaded = self.host.opened(self._positions)
+        self._awaiting_load = {tp for tp in sought if tp.partition not in loaded}
         self._may_commit = True
+        super().resume_partitions(sought - self._awaiting_load)
+
+    def open_inputs(self, partition: int) -> None:
+        """The owner of a partition is loaded: its input flows from now on."""
+        opened = {tp for tp in self._awaiting_load if tp.partition == partition}
+        self._awaiting_load -= opened
+        for tp in opened:
+            self._thread.alignment.sought(tp)  # it was not read since, and topics have their patience anew
         super().resume_partitions(opened)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
@@ -235,6 +252,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust publishes no typ
                 f"writes were held back {self.host.lease.refused} times"
             )
         self._awaiting_seek = set()
+        self._awaiting_load = set()
         await self.host.giving_up()
         await self.maybe_wait_for_commit_to_finish()
         await self.commit()
@@ -244,6 +262,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust publishes no typ
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Newly assigned partitions are paused before anything else can make them active."""
         self._awaiting_seek = set()
+        self._awaiting_load = set()
         self._paused_partitions.update(assigned)
         await super().on_partitions_assigned(assigned, generation_id)
 

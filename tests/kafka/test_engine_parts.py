@@ -12,14 +12,16 @@ from faust.types import TP
 from waiting import eventually
 
 from agents.engine import Changes, Connection, Engine, EngineConfig, Observer, Out
+from agents.engine.changelog import Changelog
 from agents.engine.lane import Lane
 from agents.engine.lease import Lease, ticks
-from agents.engine.store import RocksStore
-from agents.engine.transport import Portion, _Active
+from agents.engine.replay import Replay, proof
+from agents.engine.store import Mark, MemoryStore, RocksStore
+from agents.engine.transport import Consumer, Portion, _Active
 from agents.engine.watermark import Watermark
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Collection, Coroutine, Iterator, Sequence
     from pathlib import Path
 
 
@@ -322,3 +324,257 @@ def test_a_fetch_under_way_sees_partitions_paused_and_never_takes_none_for_all()
     consumer._active_partitions.clear()
     assert TopicPartition("a", 0) not in active
     assert bool(active), "aiokafka takes an empty set for all partitions"
+
+
+class Loading:
+    """An owner that is loaded by steps, when the test lets it."""
+
+    def __init__(self, number: int, opening: Opening) -> None:
+        self.number, self._opening = number, opening
+
+    def load(self) -> Iterator[None]:
+        for _ in range(2):
+            while not self._opening.steps:
+                yield
+            self._opening.steps -= 1
+            yield
+
+    def wake_at(self) -> int | None:
+        return None
+
+    def rest(self, now: int) -> Changes:
+        return Changes()
+
+    def close(self) -> None:
+        self._opening.closed.append(self.number)
+
+
+class Opening:
+    """An engine that has been given partitions, and what surrounds it."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.steps = 0
+        """How many steps of loading may be taken."""
+        self.closed: list[int] = []
+        self.opened: list[int] = []
+        """Partitions whose input was let flow."""
+        connection = Connection("127.0.0.1:1")
+        config = EngineConfig(connection, "app", ("input",), "changelog", "beats", partitions=9, data_dir=None)
+        self.engine: Any = Engine(config, lambda number, store: Loading(number, self))  # type: ignore[arg-type,return-value]  # as much of it as is used
+        self.engine.lease.renew(ticks())
+        self.engine.app = SimpleNamespace(consumer=SimpleNamespace(open_inputs=self.opened.append))
+        self.engine._alarms = SimpleNamespace(forget=lambda number: None)
+        for number in numbers:
+            store = self.engine._stores[number] = MemoryStore()
+            self.engine._replays[number] = Replay(store)
+            self.engine._found[number] = True
+            self.engine._ends[number] = 0
+
+    def open(self) -> Collection[int]:
+        """Its input could flow from the beginning on."""
+        loaded: Collection[int] = self.engine.opened({TP("input", number): 0 for number in self.engine._stores})
+        return set(loaded)
+
+
+async def test_partitions_go_live_one_by_one_as_they_are_loaded() -> None:
+    opening = Opening(3, 5)
+    engine = opening.engine
+    assert opening.open() == set()
+    await turn()
+    assert (engine.live, engine.open) == (frozenset(), False)
+    opening.steps = 3
+    await eventually(lambda: engine.live == {3}, timeout=5)
+    assert (opening.opened, engine.open) == ([3], False), "it is not ready before all are open"
+    opening.steps = 1
+    await eventually(lambda: engine.open, timeout=5)
+    assert (engine.live, opening.opened, opening.closed) == ({3, 5}, [3, 5], [])
+
+
+async def test_the_partition_of_which_the_least_is_missing_is_opened_first() -> None:
+    opening = Opening(3, 5)
+    engine = opening.engine
+    for number, held in ((3, -1), (5, 4)):
+        engine._stores[number].mark, engine._ends[number] = Mark(held), 5
+        engine._replays[number] = SimpleNamespace(next=5, refused={}, anew=False, applied=0)
+    opening.open()
+    opening.steps = 4
+    await eventually(lambda: engine.open, timeout=5)
+    assert opening.opened == [5, 3]
+
+
+async def test_a_partition_that_stays_is_loaded_anew_only_where_somebody_else_wrote_its_changelog() -> None:
+    opening = Opening(3, 5)
+    engine = opening.engine
+    opening.open()
+    opening.steps = 4
+    await eventually(lambda: engine.open, timeout=5)
+    kept = engine.owner(3)
+    await engine.giving_up()
+    places = {TP("input", number) for number in (3, 5)}
+    engine.app.consumer.assignment = lambda: places
+    engine._stores[3].mark = engine._stores[5].mark = Mark(7)
+    await engine.recovered({3: 8, 5: 9})
+    assert (opening.closed, engine._next_changelog[3]) == ([5], 8)
+    assert opening.open() == {3}
+    assert engine.owner(3) is kept
+    await engine.giving_up()
+
+
+@pytest.mark.parametrize("last_sign", [None, 7])
+async def test_a_partition_that_opens_later_was_not_blind_so_long_unless_nobody_was_at_work(
+    last_sign: int | None,
+) -> None:
+    opening = Opening(3, 5)
+    engine = opening.engine
+    now = [1_000]
+    engine.clock = lambda: now[0]
+    engine._last_sign = last_sign
+    opening.open()
+    opening.steps = 2
+    await eventually(lambda: engine.live == {3}, timeout=5)
+    now[0] = 90_000
+    opening.steps = 2
+    await eventually(lambda: engine.open, timeout=5)
+    opened = [engine.opened_at(engine.open_lanes[number]) for number in (3, 5)]
+    assert opened == ([7, 7] if last_sign else [1_000, 90_000])
+
+
+async def test_a_partition_that_is_loaded_by_halves_is_closed_when_partitions_change_hands() -> None:
+    opening = Opening(3, 5)
+    engine = opening.engine
+    opening.open()
+    opening.steps = 3
+    await eventually(lambda: engine.live == {3}, timeout=5)
+    await engine.giving_up()
+    assert (engine.live, engine.open, opening.closed) == (frozenset(), False, [5])
+    opening.steps = 9
+    await turn()
+    assert opening.opened == [3], "its input stays where it is"
+    assert opening.open() == {3}, "what was loaded and stays goes on at once"
+    await eventually(lambda: engine.open, timeout=5)
+    assert (engine.live, opening.opened) == ({3, 5}, [3, 5])
+
+
+async def test_it_may_be_given_up_before_anything_is_loaded() -> None:
+    opening = Opening(3)
+    opening.open()
+    await opening.engine.giving_up()
+    opening.steps = 9
+    await turn()
+    assert (opening.engine.live, opening.opened) == (frozenset(), [])
+
+
+async def test_an_owner_that_cannot_be_loaded_ends_the_process() -> None:
+    opening = Opening(3)
+    failed: list[str] = []
+    opening.engine.fail = failed.append
+    opening.engine._factory = lambda number, store: SimpleNamespace(load=lambda: iter([1 // 0]), close=lambda: None)
+    opening.open()
+    await eventually(lambda: failed, timeout=5)
+    assert "ZeroDivisionError" in failed[0]
+
+
+class Topic:
+    """A partition of the changelog, of which a consumer hands out two records at a time; some may be gone."""
+
+    def __init__(self, *records: Any) -> None:
+        self._records = records
+        self._position = 0
+        self.stopped = False
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        self.stopped = True
+
+    def assign(self, places: list[TopicPartition]) -> None:
+        assert places == [TopicPartition("changelog", 3)]
+
+    def seek(self, place: TopicPartition, offset: int) -> None:
+        self._position = offset
+
+    async def position(self, place: TopicPartition) -> int:
+        return self._position
+
+    async def getmany(self, place: TopicPartition, *, timeout_ms: int, max_records: int) -> dict[TopicPartition, Any]:
+        found = [record for record in self._records if record.offset >= self._position][:2]
+        self._position = found[-1].offset + 1 if found else self._position + 1  # the mark of a transaction
+        return {place: found} if found else {}
+
+
+class Reading(Changelog):
+    """Reads a topic of the test's."""
+
+    def __init__(self, topic: Topic) -> None:
+        super().__init__(Connection("127.0.0.1:1"), "changelog")
+        self._topic_of_the_test = topic
+
+    def _made(self) -> Topic:
+        return self._topic_of_the_test
+
+
+def written(offset: int, key: bytes, value: bytes | None, *, by_us: bool = True) -> Any:
+    return SimpleNamespace(offset=offset, key=key, value=value, headers=tuple(proof(key, value)) if by_us else ())
+
+
+class TestRestoring:
+    async def test_what_is_missing_is_replayed_up_to_the_end_and_no_more_is_asked_for(self) -> None:
+        engine = Opening(3).engine
+        engine._ends[3] = 8
+        topic = Topic(*(written(n, b"k%d" % (n % 2), b"%d" % n) for n in (0, 1, 2, 5, 6)))  # 7: a mark
+        positions = {TP("input", 3): 40, TP("input", 4): 50}
+        async with Reading(topic) as changelog:
+            assert await engine._restore(changelog, 3, positions) == positions
+        assert dict(engine._stores[3].items()) == {b"k0": b"6", b"k1": b"5"}
+        assert (engine._replays[3].applied, engine._next_changelog[3], topic.stopped) == (5, 8, True)
+        async with Reading(topic) as changelog:
+            engine._replays[3] = Replay(engine._stores[3])
+            engine._ends[3] = 7
+            await engine._restore(changelog, 3, positions)
+        assert engine._replays[3].applied == 0
+
+    async def test_where_a_stranger_may_have_hidden_a_record_the_input_is_read_from_its_beginning(self) -> None:
+        opening = Opening(3)
+        engine = opening.engine
+        engine._ends[3] = 4
+        gone_back: list[Any] = []
+        refused: list[Any] = []
+
+        async def go_back(positions: Any) -> None:
+            gone_back.append(positions)
+
+        async def beginning_offsets(places: list[TopicPartition]) -> dict[TopicPartition, int]:
+            return dict.fromkeys(places, 7)
+
+        engine.app.consumer.go_back = go_back
+        engine._client = SimpleNamespace(beginning_offsets=beginning_offsets)
+        engine.observer.refused = lambda *told, anew: refused.append((told, anew))
+        strange = Topic(written(0, b"a", b"1"), written(3, b"b", b"x", by_us=False))
+        async with Reading(strange) as changelog:
+            found = await engine._restore(changelog, 3, {TP("input", 3): 40, TP("input", 4): 50})
+        assert gone_back == [{TP("input", 3): 7}]
+        assert found == {TP("input", 3): 7, TP("input", 4): 50}
+        assert refused == [(("changelog", 3, {b"b": 3}), True)]
+        assert engine._next_changelog[3] == 4, "what is written over comes after it"
+
+
+def test_the_input_of_a_partition_that_is_not_loaded_waits_for_it() -> None:
+    """And is forgotten when partitions change hands: whoever has it then opens it."""
+    sought: list[TP] = []
+    consumer: Any = object.__new__(Consumer)
+    host = SimpleNamespace(config=SimpleNamespace(inputs=("input", "other")), opened=lambda positions: {1})
+    consumer.app = SimpleNamespace(engine=host)
+    consumer.can_resume_flow, consumer.suspend_flow = asyncio.Event(), asyncio.Event()
+    consumer._thread = SimpleNamespace(alignment=SimpleNamespace(sought=sought.append))
+    consumer._paused_partitions, consumer._active_partitions = set(), set()
+    places = {TP(topic, number) for topic in ("input", "other") for number in (1, 2, 3)}
+    consumer._awaiting_seek, consumer._awaiting_load, consumer._positions = set(places), set(), {}
+    consumer.resume_flow()
+    assert {tp.partition for tp in consumer._active_partitions} == {1}
+    consumer.open_inputs(3)
+    assert consumer._active_partitions == {tp for tp in places if tp.partition != 2}
+    assert set(sought) == {tp for tp in places if tp.partition == 3}
+    consumer._awaiting_load = set()
+    consumer.open_inputs(2)
+    assert {tp.partition for tp in consumer._active_partitions} == {1, 3}

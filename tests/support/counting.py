@@ -16,7 +16,7 @@ import msgspec
 from agents.engine import Changes, Out
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from agents.engine import Record, Store
 
@@ -59,6 +59,9 @@ class Counting:
             self.sizes.update({int(key): int(value) for key, value in store.derived_items()})
         for key, value in store.items():
             self._watch(key, decode_ticket(value))
+
+    def load(self) -> Iterator[None]:
+        return iter(())
 
     def chunk(self, records: Sequence[Record], now: int) -> Changes:
         tickets: dict[bytes, Ticket | None] = {}

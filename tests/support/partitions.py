@@ -74,7 +74,7 @@ class Bench:
         """Begin anew on what the store holds, as after a crash; without `derived` it is to be built again."""
         self.store.derived_stale = self.store.derived_stale or not derived
         self.meters = Meters()
-        self.partition = TicketPartition(3, self.store, self.rules, self.meters, self.now)
+        self.partition = TicketPartition(3, self.store, self.rules, self.meters, self.now).loaded()
 
     def put(self, *events: Event, key: str | None = None) -> None:
         """Events come in: those of a type that follow one another are a chunk."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from agents import intake, partition, wakeups, work
+from agents import intake, judging, partition, wakeups, work
 from streams import alerts, calendar, clocks, fold, instants, ledger, policies, queue, sketch, ticket, windows
 
 MODULES = (
-    *(intake, partition, wakeups, work),
+    *(intake, judging, partition, wakeups, work),
     *(alerts, calendar, clocks, fold, instants, ledger, policies, queue, sketch, ticket, windows),
 )
 

@@ -8,6 +8,8 @@ import pytest
 from histories import promises
 from partitions import Bench, event
 
+from agents.partition import TicketPartition
+from streams import ticket
 from streams.instants import DAY, HOUR, MINUTE, SECOND, format_instant, parse_instant
 from streams.ticket import AT_MOST
 
@@ -290,7 +292,7 @@ def test_a_reload_judges_every_ticket_anew() -> None:
     desk.reload(policies("30m"))
     assert told(desk.ring()) == [("breach", "raised", "first_response")] * 2
     assert [verdicts(desk, name) for name in "AB"] == [{"first_response": "breached"}] * 2
-    assert {kept.judged_by for kept in desk.tickets().values()} == {desk.policies.fingerprint}
+    assert all(kept.is_judged_by(desk.policies) for kept in desk.tickets().values())
     desk.assert_adds_up()
     desk.reload(policies("1h"))
     back = desk.ring()
@@ -300,6 +302,65 @@ def test_a_reload_judges_every_ticket_anew() -> None:
     desk.assert_adds_up()
     desk.reload(policies("30m"))
     assert desk.ring() == []  # it was raised once
+
+
+def test_a_reload_spares_the_tickets_to_which_the_same_is_promised_as_before() -> None:
+    def by_team(limit: str) -> Policies:
+        of_team = {"when": {"team": ["tech"]}, "name": "tech", "targets": {"resolution": {"limit": limit}}}
+        rest = {"name": "rest", "targets": {"resolution": {"limit": "8h"}}}
+        return promises({"version": 1, "policies": [of_team, rest]}).policies
+
+    desk = bench(policies=by_team("1h"))
+    moved = event("ticket_updated", "moved", "move", NINE + 1, team="tech")
+    back = event("ticket_updated", "moved", "back", NINE + 2, team="sales")
+    desk.put(created("tech", team="tech"), created("sales", team="sales"), created("moved", team="sales"), moved, back)
+    before = {key: ticket.encode(kept) for key, kept in desk.tickets().items()}
+    desk.reload(by_team("2h"))
+    assert desk.partition.wake_at() == 0
+    desk.ring()
+    after = {key: ticket.encode(kept) for key, kept in desk.tickets().items()}
+    assert {key for key in after if after[key] != before[key]} == {"tech", "moved"}
+    assert (desk.partition.to_judge, desk.count("sla_tickets_judged_anew_total")) == (0, 2)
+    desk.start()
+    assert desk.partition.to_judge == 0
+    assert desk.partition.wake_at() != 0
+
+
+def test_policies_that_change_while_a_partition_is_loaded_judge_all_of_it() -> None:
+    desk = bench()
+    desk.put(*(created(f"T-{n}") for n in range(600)))
+    desk.partition = TicketPartition(3, desk.store, desk.rules, desk.meters, desk.now)
+    loading = desk.partition.load()
+    next(loading)
+    next(loading)
+    desk.reload(policies("30m"))
+    assert len(list(loading)) >= 2, "it is loaded by lots"
+    assert desk.partition.wake_at() == 0
+    assert len(desk.go(HOUR)) == 600
+    assert all(kept.is_judged_by(desk.policies) for kept in desk.tickets().values())
+    desk.assert_adds_up()
+
+
+def test_a_partition_that_was_loaded_writes_what_time_has_moved_and_nothing_else() -> None:
+    desk = bench()
+    desk.put(*(created(f"T-{n}", NINE - n * 17 * MINUTE) for n in range(100)))
+    desk.start()
+    assert desk.partition.rest(desk.now).derived == {}
+    desk.now += 2 * HOUR
+    desk.start()
+    assert desk.partition.rest(desk.now).derived
+    desk.start()
+    desk.assert_adds_up()
+
+
+def test_a_call_judges_fewer_tickets_where_they_are_long() -> None:
+    desk = bench()
+    for n in range(100):
+        desk.put(created(f"T-{n}"), *(reply(NINE + at, f"T-{n}") for at in range(49)))
+    desk.reload(policies("30m"))
+    desk.partition.wake_at()
+    changes = desk.partition.ring(desk.now, desk.now)
+    assert 20 < len(changes.tickets) < 50
 
 
 def test_a_late_reply_on_a_done_ticket_is_corrected_aloud() -> None:

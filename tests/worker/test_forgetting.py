@@ -44,7 +44,7 @@ class Bench:
         self.restart(START)
 
     def restart(self, now: int) -> None:
-        self.partition = TicketPartition(0, self.store, self.rules, self.meters, now)
+        self.partition = TicketPartition(0, self.store, self.rules, self.meters, now).loaded()
 
     def take(self, now: int, *events: dict[str, Any]) -> Changes:
         changes = Changes()

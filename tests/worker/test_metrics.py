@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 import pytest
 from partitions import Input
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from agents.engine import MemoryStore
@@ -52,7 +53,8 @@ class Centre:
         )
         stores = {number: MemoryStore() for number in numbers}
         self.partitions = {
-            number: TicketPartition(number, store, self.rules, self.meters, now) for number, store in stores.items()
+            number: TicketPartition(number, store, self.rules, self.meters, now).loaded()
+            for number, store in stores.items()
         }
         batches: defaultdict[tuple[int, str], list[Input]] = defaultdict(list)
         for event in events:
@@ -74,9 +76,9 @@ class Centre:
 
 
 async def scraped(meters: Meters | NotifierMetrics, gauges: TicketGauges | None = None) -> str:
-    collected = gauges.collected if gauges is not None else None
+    text = gauges.text if gauges is not None else None
     async with (
-        serving("127.0.0.1", 0, meters.registry, dict, gauges=collected) as port,
+        serving("127.0.0.1", 0, meters.registry, dict, gauges=text) as port,
         aiohttp.ClientSession() as session,
         session.get(f"http://127.0.0.1:{port}/metrics") as response,
     ):
@@ -206,6 +208,18 @@ async def test_nothing_is_told_of_a_partition_that_is_given_up(day: Centre) -> N
 async def test_collecting_in_turns_gives_what_collecting_at_once_does(day: Centre) -> None:
     in_turns = await day.gauges.collected()
     assert [(f.name, f.samples) for f in in_turns] == [(f.name, f.samples) for f in day.gauges.collect()]
+
+
+async def test_the_text_is_what_the_library_makes_of_what_is_collected_also_when_some_of_it_has_changed() -> None:
+    centre = Centre(simulated(60), BEGIN + DAY)
+    for passed in (0, 0, MINUTE, 8 * DAY):
+        centre.now += passed
+        for partition in centre.partitions.values():
+            partition.tick(centre.now)
+        text = await centre.gauges.text()
+        registry = CollectorRegistry()
+        registry.register(centre.gauges)
+        assert text == generate_latest(registry)
 
 
 def as_many(events: Iterable[Event], count: int, what: str) -> Iterable[Event]:

@@ -56,8 +56,11 @@ class Engine:
         self.observer = Observer()
         self.clock = Clock()
         self.lease = SimpleNamespace(valid=True)
-        self.opened_at = wall_clock()
+        self._opened_at = wall_clock()
         self.open_lanes = {lane.number: lane for lane in lanes}
+
+    def opened_at(self, _: object) -> int:
+        return self._opened_at
 
     def reached(self, _: object) -> Mapping[str, int]:
         return {"in": 0}

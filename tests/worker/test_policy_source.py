@@ -282,8 +282,8 @@ async def test_a_partition_notices_by_itself_and_judges_a_bounded_number_a_call(
         left.append(bench.partition.to_judge)
         changes = bench.partition.ring(bench.now, bench.now)
         bench.store.put(changes.tickets)
-        assert len(changes.tickets) <= 500
-    assert left == [1_200, 700, 200]
+        assert len(changes.tickets) <= 250
+    assert left == [1_200, 950, 700, 450, 200]
     assert (bench.partition.to_judge, bench.count("sla_tickets_judged_anew_total")) == (0, 1_200)
 
 
@@ -335,8 +335,8 @@ async def test_tickets_that_are_judged_by_events_or_are_new_while_others_wait_ar
     await desk.source.reload()
 
     def left() -> int:
-        judged_by = desk.bench.rules.policies.fingerprint
-        return sum(kept.judged_by != judged_by for kept in bench.tickets().values())
+        policies = desk.bench.rules.policies
+        return sum(not kept.is_judged_by(policies) for kept in bench.tickets().values())
 
     # Before anybody asked the partition when to wake, and between two rings.
     replies = [event("agent_replied", f"T-{n}", f"T-{n}-reply", NINE + MINUTE) for n in range(700, 1_500)]
@@ -344,7 +344,7 @@ async def test_tickets_that_are_judged_by_events_or_are_new_while_others_wait_ar
     assert bench.partition.to_judge == left() == 1_499
     assert bench.partition.wake_at() == 0
     bench.ring_once()
-    assert bench.partition.to_judge == left() < 1_100
+    assert bench.partition.to_judge == left() < 1_300
     bench.put(*replies[1:], *[created(f"N-{number}", NINE) for number in range(100)], *replies[:5])
     assert bench.partition.to_judge == left() < 600
     bench.ring()
@@ -361,8 +361,8 @@ async def test_a_second_change_while_tickets_wait_judges_all_of_them_by_the_last
         assert bench.partition.wake_at() == 0
         assert bench.partition.to_judge == 1_200
         bench.ring_once()
-        assert bench.partition.to_judge == 700
+        assert bench.partition.to_judge == 950
     bench.ring()
     assert bench.partition.to_judge == 0
-    assert {kept.judged_by for kept in bench.tickets().values()} == {bench.rules.policies.fingerprint}
+    assert all(kept.is_judged_by(bench.rules.policies) for kept in bench.tickets().values())
     bench.assert_adds_up()
