@@ -137,7 +137,7 @@ class Storm(Alerting):
         self.notifiers: dict[str, Program] = {}
 
     async def begin(self) -> None:
-        self.route({"desk": self.webhook("desk"), "slow": self.webhook("slow", rate_limit="2/s")})
+        self.route({"desk": self.webhook("desk"), "slow": self.webhook("slow", rate_limit="2/s", cards="all")})
         for name in ("n1", "n2"):
             self.notifiers[name] = self.notifier(name)
         await green(*self.running)
