@@ -258,6 +258,7 @@ async def tampered_with(storm: Storm) -> None:
                 assert await counted("sla_notifier_claims_unreadable_total", *storm.running) > before
                 assert [await client.type(name) for name in done] == [b"string"] * len(done)
                 assert [await client.get(name) for name in done] == [b"sent"] * len(done)
+                assert await client.type(f"{app}:claims-filled") == b"string"  # else what fills them would mend it
                 return True
 
             await eventually(noticed, SOON, every=0.2, what="it is noticed, and the claims are filled anew")
@@ -299,8 +300,8 @@ async def test_whatever_becomes_of_the_claims_no_alert_is_lost_and_none_comes_tw
         await storm.house.delivered()
         desk, slow = storm.once_each("desk"), storm.once_each("slow")
         killed = order.count(flushed_and_killed)
-        assert killed <= desk.repeats <= 3 * killed  # both were sending
-        assert slow.repeats <= 2 * killed
+        assert killed <= desk.repeats <= 2 * UNRECORDED * killed  # both were sending
+        assert slow.repeats <= 2 * UNRECORDED * killed
         read_again = await counted("sla_notifier_claims_refused_total", *storm.running, destination="desk")
         assert read_again > 0
         figures(
