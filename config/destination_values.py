@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from config.errors import shown
 from config.secret import fill
+from config.urls import on_the_web
 from streams.instants import DAY, HOUR, MINUTE, SECOND, parse_duration
 
 if TYPE_CHECKING:
@@ -34,12 +35,7 @@ def filled(environ: Mapping[str, str], parse: Callable[[str], str]) -> Callable[
 
 def https_or_http(text: str) -> str:
     """An address on the web."""
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or re.search(r"[\s\x00-\x1f\x7f]", text):
+    if not on_the_web(text):
         raise ValueError("not an http or https URL (write https://host/path)")
     return text
 

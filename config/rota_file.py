@@ -6,12 +6,12 @@ import re
 from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 from config.calendars import DATE_PATTERN, WEEKDAYS, parse_date, parse_zone
 from config.errors import shown
 from config.rota import Feed, Rota, Rotation, Turn, begins
 from config.secret import fill
+from config.urls import on_the_web
 from streams.instants import parse_instant
 
 if TYPE_CHECKING:
@@ -103,12 +103,7 @@ def _feed(zone: str | None, found: Mapping[str, Node], feed: Node, environ: Mapp
 def _address(text: str) -> str:
     """An http or https URL; calendars are handed out as webcal: too, which is https by another name."""
     url = re.sub(r"^webcals?://", "https://", text)
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or re.search(r"[\s\x00-\x1f\x7f]", url):
+    if not on_the_web(url):
         raise ValueError("not an http, https or webcal URL (write https://host/path)")
     return url
 

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from config.errors import ConfigError, Problem, near_miss, shown
 from config.secret import read_secret
 from config.tls import client_context
+from config.urls import on_the_web
 from streams.instants import DAY, HOUR, MINUTE, SECOND, format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -100,12 +101,7 @@ def _redis_url(text: str) -> str:
 
 def _called_url(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or not text.isprintable() or " " in text:
+    if not on_the_web(text) or not text.isprintable():
         raise ValueError("not an http or https URL (write https://host/path)")
     return secret
 
@@ -123,12 +119,8 @@ def _retention(duration: int) -> int:
 
 
 def _page_url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or parts.query or parts.fragment or parts.username or re.search(r"[\s\x00-\x1f\x7f]", text):
+    parts = urlsplit(text) if on_the_web(text) else None
+    if parts is None or parts.query or parts.fragment or parts.username:
         raise ValueError(f"not a page's URL: {shown(text)} (write https://sla.example.com, or with a path after it)")
     return text.rstrip("/")
 

@@ -107,7 +107,7 @@ def routing_lines(routing: Routing, file: str, now: int) -> Iterator[str]:
 
 
 def _turns(rota: Rota, now: int) -> str:
-    """`Ann until 2026-01-12T01:00:00Z, then Bo`."""
+    """`Early shift until 2026-01-12T01:00:00Z, then Late shift`."""
     if isinstance(rota.turns, Feed):
         return "by a calendar that the notifier reads"
     first, *later = stretches(rota, now, now + LOOK_AHEAD)

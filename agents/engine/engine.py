@@ -87,6 +87,7 @@ class Engine:
         self._opened_at: dict[int, int] = {}
         self._last_sign: int | None = None
         self._telling = asyncio.Lock()
+        self._connected = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._disk: Disk | None = None
         self._beat = ticks()
@@ -118,6 +119,7 @@ class Engine:
         self.teller = AIOKafkaProducer(**config.connection.aiokafka(), acks="all")
         await self.teller.start()
         be_patient(self.teller)
+        self._connected.set()
         self._last_sign = await last_sign(config.connection, config.heartbeats, config.partitions)
         self._alarms = Alarms(self, self._client)
         self.run(self._alarms.compare())
@@ -181,6 +183,7 @@ class Engine:
 
         async def send() -> None:
             async with self._telling:  # one after the other: "recovered" must not be before "raised"
+                await self._connected.wait()  # what is wrong may be known before Kafka is reached
                 while True:
                     try:
                         await self.teller.send_and_wait(topic, value, partition=0)

@@ -86,11 +86,11 @@ def sender(
         case Teams(url=url):
             return TeamsSender(session, url, timeout, clock, look)
         case DingTalk(url=url, secret=secret):
-            return DingTalkSender(session, url, secret, timeout, clock, look)
+            return DingTalkSender(session, url, timeout, clock, look, secret)
         case WeCom(url=url):
             return WeComSender(session, url, timeout, clock, look)
         case Feishu(url=url, secret=secret):
-            return FeishuSender(session, url, secret, timeout, clock, look)
+            return FeishuSender(session, url, timeout, clock, look, secret)
         case Email() as mail:
             return MailSender(
                 mail.host,

@@ -266,13 +266,18 @@ async def test_policies_are_reloaded_and_a_wrong_file_leaves_the_old_in_force(
         await house.alerted(["young", "after the wrong file"], within=20)
         await eventually(lambda: verdicts(house, breached="breached", done="breached", young="breached"), timeout=10)
         assert await worker.metric("sla_policy_reload_errors_total") == 1
+        # Operations heard of the wrong file, and that it was put right.
+        assert [(kind, ticket) for kind, ticket in await announced(house) if not ticket] == [
+            ("raised", ""),
+            ("recovered", ""),
+        ]
 
         assert await worker.stop() == 0
         house.file("policies.yaml", policies("90m"))
         worker = await house.worker(policies=file).ready()
         everyone = {"breached": "breached", "done": "met", "young": "pending", "after the wrong file": "pending"}
         await eventually(lambda: verdicts(house, **everyone), timeout=10, every=0.2)
-        assert len(await announced(house)) == 7, await announced(house)
+        assert len(await announced(house)) == 9, await announced(house)
         assert await worker.stop() == 0
 
 

@@ -233,12 +233,12 @@ KINDS: dict[str, Kind] = {
         "dingtalk",
         dingtalk.FakeDingTalk,
         lambda fake, session, clock, look: DingTalkSender(
-            session, fake.url(dingtalk.PATH), dingtalk.SECRET, TIMEOUT, clock, look
+            session, fake.url(dingtalk.PATH), TIMEOUT, clock, look, dingtalk.SECRET
         ),
         dingtalk.acts,
         dingtalk.lock_screen,
         lambda fake, session, clock, look: DingTalkSender(
-            session, fake.url(dingtalk.PATH), "SECanother-secret", TIMEOUT, clock, look
+            session, fake.url(dingtalk.PATH), TIMEOUT, clock, look, "SECanother-secret"
         ),
         (
             *_codes("errcode", "errmsg", (-1, "系统繁忙", "FAILED"), (310000, "sign not match", "REFUSED")),
@@ -270,12 +270,12 @@ KINDS: dict[str, Kind] = {
         "feishu",
         feishu.FakeFeishu,
         lambda fake, session, clock, look: FeishuSender(
-            session, fake.url(feishu.PATH), feishu.SECRET, TIMEOUT, clock, look
+            session, fake.url(feishu.PATH), TIMEOUT, clock, look, feishu.SECRET
         ),
         feishu.acts,
         feishu.lock_screen,
         lambda fake, session, clock, look: FeishuSender(
-            session, fake.url(feishu.PATH), "another-secret", TIMEOUT, clock, look
+            session, fake.url(feishu.PATH), TIMEOUT, clock, look, "another-secret"
         ),
         (
             *_codes("code", "msg", (19001, "token invalid", "REFUSED"), (19021, "sign match fail", "REFUSED")),

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from topic_records import read_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from processes import Installation, Program
     from redis import Redis
@@ -47,9 +47,15 @@ class Told:
                 self.add(f"topic {topic.name}", (record.key or b"") + b" " + (record.value or b""))
 
     async def redis(self, server: Redis) -> None:
-        """Every key, with its value where it is a string."""
+        """Every key, with its value."""
+        readers: dict[bytes, Callable[[bytes], object]] = {
+            b"string": server.get,
+            b"hash": server.hgetall,
+            b"list": lambda key: server.lrange(key, 0, -1),
+        }
         for key in await asyncio.to_thread(server.keys, "*"):
-            self.add("Redis", key + b" " + repr(await asyncio.to_thread(server.get, key)).encode())
+            read = readers[await asyncio.to_thread(server.type, key)]
+            self.add("Redis", key + b" " + repr(await asyncio.to_thread(read, key)).encode())
 
     def files(self, folder: Path) -> None:
         """Every file below a folder."""

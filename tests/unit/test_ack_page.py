@@ -41,6 +41,10 @@ class Site:
     written: list[AlertAcknowledged] = field(default_factory=list)
     kafka_away: bool = False
     client: Any = None
+    uses: Uses = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.uses = Uses(self.clock)
 
     async def write(self, event: AlertAcknowledged) -> None:
         await asyncio.sleep(0)
@@ -69,8 +73,7 @@ class Site:
 @contextlib.asynccontextmanager
 async def opened(**options: Any) -> AsyncIterator[Site]:
     site = Site()
-    site.uses = Uses(site.clock)  # type: ignore[attr-defined]
-    page = AckPage(KEYS, site.uses, site.write, site.clock, **options)  # type: ignore[attr-defined]
+    page = AckPage(KEYS, site.uses, site.write, site.clock, **options)
     async with TestClient(TestServer(page.app())) as client:
         site.client = client
         yield site
@@ -140,7 +143,7 @@ async def test_while_kafka_is_away_the_page_says_that_nothing_is_done_and_it_can
 
 
 async def test_while_redis_is_away_nothing_is_done(site: Site) -> None:
-    site.uses.away = True  # type: ignore[attr-defined]
+    site.uses.away = True
     for response, text in (await site.get(site.path()), await site.press(site.path())):
         assert response.status == 503
         assert "NOT" in text

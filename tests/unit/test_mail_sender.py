@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from certificates import Authority
@@ -27,9 +28,9 @@ async def server() -> AsyncIterator[FakeSmtp]:
         yield server
 
 
-def sender(server: FakeSmtp, security: str = "none", *, to: tuple[str, ...] = (DESK,), **more: object) -> MailSender:
-    login = {"username": USER, "password": PASSWORD} | more
-    return MailSender("127.0.0.1", server.port, security, "sla@example.com", to, SECOND, lambda: START, **login)  # type: ignore[arg-type]
+def sender(server: FakeSmtp, security: str = "none", *, to: tuple[str, ...] = (DESK,), **more: Any) -> MailSender:
+    login: dict[str, Any] = {"username": USER, "password": PASSWORD} | more
+    return MailSender("127.0.0.1", server.port, security, "sla@example.com", to, SECOND, lambda: START, **login)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from fake_chat import FakeChat, answers, drops, redirects
+from fake_chat import Answer, FakeChat, answers, drops, redirects
 from notices import Clock
 
 from agents.endings import STAGES, Ending, Reminders, endings_of_policies, endings_of_routing
@@ -252,9 +252,9 @@ async def test_the_heartbeat_goes_every_minute_while_all_is_well_and_is_silent_o
     ],
     ids=["200", "204", "500", "redirect", "dropped"],
 )
-async def test_the_heartbeat_is_a_get_whose_failure_names_no_address(answer: object, said: str | None) -> None:
+async def test_the_heartbeat_is_a_get_whose_failure_names_no_address(answer: Answer, said: str | None) -> None:
     async with FakeChat() as receiver, open_session() as session:
-        receiver.always("/ping/s3cret", answer)  # type: ignore[arg-type]
+        receiver.always("/ping/s3cret", answer)
         call = caller(session, receiver.url("/ping/s3cret"))
         assert await call() == said
         assert {post.raw for post in receiver.to("/ping/s3cret")} == {b""}

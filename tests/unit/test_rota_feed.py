@@ -1,9 +1,10 @@
 """Rotas from a calendar feed: whose shift an event is, and what is kept when the feed cannot be had."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from fake_chat import FakeChat, answers, drops, redirects
+from fake_chat import Answer, FakeChat, answers, drops, redirects
 from notices import Clock
 
 from agents.notifier.http import open_session
@@ -109,10 +110,12 @@ def test_what_is_no_rota_is_refused(content: bytes) -> None:
 # Fetching
 
 
-def feeds(fetch: object, clock: Clock, folder: Path | None = None) -> tuple[RotaFeeds, NotifierMetrics]:
+def feeds(
+    fetch: Callable[[str], Awaitable[bytes]], clock: Clock, folder: Path | None = None
+) -> tuple[RotaFeeds, NotifierMetrics]:
     metrics = NotifierMetrics()
     rotas = {"duty": Rota("duty", Feed("UTC", 0, "https://calendar.example/s3cret.ics"))}
-    return RotaFeeds(rotas, PEOPLE, fetch, clock, metrics, folder), metrics  # type: ignore[arg-type]
+    return RotaFeeds(rotas, PEOPLE, fetch, clock, metrics, folder), metrics
 
 
 class Script:
@@ -179,9 +182,9 @@ async def test_a_restart_keeps_the_last_good_one(tmp_path: Path) -> None:
     ],
     ids=["404", "redirect", "dropped", "too large"],
 )
-async def test_a_fetch_that_fails_says_why_and_where_not(answer: object, reason: str) -> None:
+async def test_a_fetch_that_fails_says_why_and_where_not(answer: Answer, reason: str) -> None:
     async with FakeChat() as chat, open_session() as session:
-        chat.always("/s3cret.ics", answer)  # type: ignore[arg-type]
+        chat.always("/s3cret.ics", answer)
         with pytest.raises(Unfetched) as caught:
             await fetcher(session)(chat.url("/s3cret.ics"))
         assert str(caught.value) == reason

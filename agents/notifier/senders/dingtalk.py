@@ -16,22 +16,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
-from agents.notifier.card import Presentation, card_of
-from agents.notifier.http import post
 from agents.notifier.senders import markdown
 from agents.notifier.senders.answers import Codes, by_code
 from agents.notifier.senders.people import person_id
+from agents.notifier.senders.posting import PostingSender
 from agents.notifier.text import cut, fitting
 from streams.instants import MINUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import aiohttp
+    from collections.abc import Mapping
 
     from agents.notifier.card import Card
     from agents.notifier.http import Result
-    from agents.notifier.message import Message
 
 TITLE_LENGTH = 64
 TEXT_BYTES = 5000  # so that characters of several bytes stay within 5,000 characters too
@@ -70,20 +66,23 @@ def signed(url: str, secret: str | None, now: int) -> str:
     return f"{url}&timestamp={timestamp}&sign={quote_plus(sign)}"
 
 
+_judged = by_code("errcode", "errmsg", CODES)
+
+
 @dataclass(frozen=True)
-class DingTalkSender:
-    """Posts to one group; `clock` gives microseconds since the epoch, `timeout` in microseconds."""
+class DingTalkSender(PostingSender):
+    """Posts to one group."""
 
-    session: aiohttp.ClientSession
-    url: str
-    secret: str | None = field(repr=False)
-    timeout: int
-    clock: Callable[[], int]
-    presentation: Presentation = field(default_factory=Presentation)
+    secret: str | None = field(default=None, repr=False)
 
-    async def send(self, message: Message, *, repeat: bool) -> Result:
-        """See the port."""
-        body = dingtalk_body(card_of(message, self.presentation), repeat=repeat)
-        url = signed(self.url, self.secret, self.clock())
-        judge = by_code("errcode", "errmsg", CODES)
-        return await post(self.session, url, body, timeout=self.timeout, clock=self.clock, judge=judge)
+    def body(self, card: Card, *, repeat: bool) -> Mapping[str, Any]:
+        """See PostingSender."""
+        return dingtalk_body(card, repeat=repeat)
+
+    def address(self) -> str:
+        """See PostingSender."""
+        return signed(self.url, self.secret, self.clock())
+
+    def judge(self, said: str) -> Result:
+        """By its code."""
+        return _judged(said)

@@ -14,21 +14,17 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from agents.notifier.card import Presentation, card_of
-from agents.notifier.http import post
 from agents.notifier.senders.answers import Codes, by_code
 from agents.notifier.senders.people import person_id
+from agents.notifier.senders.posting import PostingSender
 from agents.notifier.text import full_width
 from streams.instants import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    import aiohttp
+    from collections.abc import Iterator, Mapping
 
     from agents.notifier.card import Card, Line
     from agents.notifier.http import Result
-    from agents.notifier.message import Message
 
     Element = Mapping[str, Any]
 
@@ -100,20 +96,19 @@ def signature(secret: str | None, now: int) -> dict[str, str]:
     return {"timestamp": str(timestamp), "sign": b64encode(sign).decode()}
 
 
+_judged = by_code("code", "msg", CODES)
+
+
 @dataclass(frozen=True)
-class FeishuSender:
-    """Posts to one group; `clock` gives microseconds since the epoch, `timeout` in microseconds."""
+class FeishuSender(PostingSender):
+    """Posts to one group."""
 
-    session: aiohttp.ClientSession
-    url: str
-    secret: str | None = field(repr=False)
-    timeout: int
-    clock: Callable[[], int]
-    presentation: Presentation = field(default_factory=Presentation)
+    secret: str | None = field(default=None, repr=False)
 
-    async def send(self, message: Message, *, repeat: bool) -> Result:
-        """See the port."""
-        card = card_of(message, self.presentation)
-        body = {**signature(self.secret, self.clock()), **feishu_body(card, repeat=repeat)}
-        judge = by_code("code", "msg", CODES)
-        return await post(self.session, self.url, body, timeout=self.timeout, clock=self.clock, judge=judge)
+    def body(self, card: Card, *, repeat: bool) -> Mapping[str, Any]:
+        """See PostingSender."""
+        return {**signature(self.secret, self.clock()), **feishu_body(card, repeat=repeat)}
+
+    def judge(self, said: str) -> Result:
+        """By its code."""
+        return _judged(said)

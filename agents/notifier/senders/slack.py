@@ -9,21 +9,18 @@ in a `plain_text` object no markup, mention or link acts, and with `emoji` false
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agents.notifier.card import Presentation, card_of
-from agents.notifier.http import Outcome, Result, post
+from agents.notifier.http import Outcome, Result
 from agents.notifier.senders.people import person_id
+from agents.notifier.senders.posting import PostingSender
 from agents.notifier.text import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    import aiohttp
+    from collections.abc import Iterator, Mapping
 
     from agents.notifier.card import Card, Section
-    from agents.notifier.message import Message
 
     Block = Mapping[str, Any]
 
@@ -86,22 +83,14 @@ def _plain(text: str) -> Block:
     return {"type": "plain_text", "text": text, "emoji": False}
 
 
-def judge(said: str) -> Result:
-    """Only `ok` means taken."""
-    return Result(Outcome.SENT) if said == "ok" else Result(Outcome.FAILED, f"HTTP 200 {said}".strip())
-
-
 @dataclass(frozen=True)
-class SlackSender:
-    """Posts to one incoming webhook; only 200 with `ok` means taken. `timeout` in microseconds."""
+class SlackSender(PostingSender):
+    """Posts to one incoming webhook; only 200 with `ok` means taken."""
 
-    session: aiohttp.ClientSession
-    url: str
-    timeout: int
-    clock: Callable[[], int]
-    presentation: Presentation = field(default_factory=Presentation)
+    def body(self, card: Card, *, repeat: bool) -> Mapping[str, Any]:
+        """See PostingSender."""
+        return slack_body(card, repeat=repeat)
 
-    async def send(self, message: Message, *, repeat: bool) -> Result:
-        """See the port."""
-        body = slack_body(card_of(message, self.presentation), repeat=repeat)
-        return await post(self.session, self.url, body, timeout=self.timeout, clock=self.clock, judge=judge)
+    def judge(self, said: str) -> Result:
+        """Only `ok` means taken."""
+        return Result(Outcome.SENT) if said == "ok" else Result(Outcome.FAILED, f"HTTP 200 {said}".strip())

@@ -11,22 +11,19 @@ with the same text. The connector that workflows replace answers 200 with "... r
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agents.notifier.card import Presentation, card_of
-from agents.notifier.http import Outcome, Result, post
+from agents.notifier.http import Outcome, Result
 from agents.notifier.senders.markdown import inert
 from agents.notifier.senders.people import person_id
+from agents.notifier.senders.posting import PostingSender
 from agents.notifier.text import full_width
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    import aiohttp
+    from collections.abc import Iterator, Mapping
 
     from agents.notifier.card import Card
-    from agents.notifier.message import Message
 
     Element = Mapping[str, Any]
 
@@ -77,27 +74,19 @@ def _text(*runs: dict[str, Any]) -> Element:
     return {"type": "RichTextBlock", "inlines": inlines}
 
 
-def judge(said: str) -> Result:
-    """A 2xx means taken, unless it tells of an error further on."""
-    failed = _FAILED.search(said)
-    if failed is None:
-        return Result(Outcome.SENT)
-    status = int(failed[1])
-    final = status // 100 == 4 and status not in (408, 429)
-    return Result(Outcome.REFUSED if final else Outcome.FAILED, f"HTTP 200 {said}")
-
-
 @dataclass(frozen=True)
-class TeamsSender:
-    """Posts to one workflow; 202 means that it will post. `timeout` in microseconds."""
+class TeamsSender(PostingSender):
+    """Posts to one workflow; 202 means that it will post."""
 
-    session: aiohttp.ClientSession
-    url: str
-    timeout: int
-    clock: Callable[[], int]
-    presentation: Presentation = field(default_factory=Presentation)
+    def body(self, card: Card, *, repeat: bool) -> Mapping[str, Any]:
+        """See PostingSender."""
+        return teams_body(card, repeat=repeat)
 
-    async def send(self, message: Message, *, repeat: bool) -> Result:
-        """See the port."""
-        body = teams_body(card_of(message, self.presentation), repeat=repeat)
-        return await post(self.session, self.url, body, timeout=self.timeout, clock=self.clock, judge=judge)
+    def judge(self, said: str) -> Result:
+        """A 2xx means taken, unless it tells of an error further on."""
+        failed = _FAILED.search(said)
+        if failed is None:
+            return Result(Outcome.SENT)
+        status = int(failed[1])
+        final = status // 100 == 4 and status not in (408, 429)
+        return Result(Outcome.REFUSED if final else Outcome.FAILED, f"HTTP 200 {said}")

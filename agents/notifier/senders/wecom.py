@@ -8,25 +8,21 @@ mentions a member of the group.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agents.notifier.card import Presentation, card_of
-from agents.notifier.http import post
 from agents.notifier.senders import markdown
 from agents.notifier.senders.answers import Codes, by_code
 from agents.notifier.senders.people import person_id
+from agents.notifier.senders.posting import PostingSender
 from agents.notifier.text import fitting
 from streams.instants import MINUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import aiohttp
+    from collections.abc import Mapping
 
     from agents.notifier.card import Card
     from agents.notifier.http import Result
-    from agents.notifier.message import Message
 
 TEXT_BYTES = 4096
 
@@ -51,18 +47,17 @@ def wecom_body(card: Card, *, repeat: bool) -> dict[str, Any]:
     return {"msgtype": "markdown", "markdown": {"content": content}}
 
 
+_judged = by_code("errcode", "errmsg", CODES)
+
+
 @dataclass(frozen=True)
-class WeComSender:
-    """Posts to one group. `timeout` in microseconds."""
+class WeComSender(PostingSender):
+    """Posts to one group."""
 
-    session: aiohttp.ClientSession
-    url: str
-    timeout: int
-    clock: Callable[[], int]
-    presentation: Presentation = field(default_factory=Presentation)
+    def body(self, card: Card, *, repeat: bool) -> Mapping[str, Any]:
+        """See PostingSender."""
+        return wecom_body(card, repeat=repeat)
 
-    async def send(self, message: Message, *, repeat: bool) -> Result:
-        """See the port."""
-        body = wecom_body(card_of(message, self.presentation), repeat=repeat)
-        judge = by_code("errcode", "errmsg", CODES)
-        return await post(self.session, self.url, body, timeout=self.timeout, clock=self.clock, judge=judge)
+    def judge(self, said: str) -> Result:
+        """By its code."""
+        return _judged(said)
