@@ -257,7 +257,7 @@ class TicketPartition:
                 tickets[key] = kept
         for key, kept in tickets.items():
             changes.tickets[key] = ticket.encode(kept)
-            self._alarms.set(key, self._next_alarm(kept))
+            self._alarms.set(key, self._next_alarm(key.decode(), kept))
         return changes
 
     def rest(self, now: int) -> Changes:
@@ -363,7 +363,7 @@ class TicketPartition:
                 for item in windows.contributions(state, kept.settled_at, self._horizon()):
                     self.windows.add(where, item)
         self.tickets += 1
-        self._alarms.set(key, self._next_alarm(kept))
+        self._alarms.set(key, self._next_alarm(key.decode(), kept))
 
     def _meter(self) -> None:
         """Once a call: a labelled counter of the metrics costs more than judging."""
@@ -438,7 +438,7 @@ class TicketPartition:
 
     def _finish(self, changes: Changes, key: bytes, work: Work) -> None:
         """Write a changed ticket, and count the difference it makes."""
-        kept = work.ticket
+        ticket_id, kept = key.decode(), work.ticket
         if kept.judged_by == self.rules.policies.fingerprint:  # it was judged or changed by those in force
             kept.judged_by = kept.judgement(self.rules.policies)
             self._judging.meet(key, anew=work.anew, known=work.known)
@@ -452,12 +452,12 @@ class TicketPartition:
             self._stand(after, 1)
         self.tickets += not work.known
         self.orphans += (after.labels is None) - (work.known and work.labels is None)
-        record = ledger.encode(key.decode(), kept)
+        record = ledger.encode(ticket_id, kept)
         if record is not None:
             changes.records.append(Out(self.rules.ledger, key, record))
             if after.standing is None:
                 changes.cold.add(key)
-        self._alarms.set(key, self._next_alarm(kept))
+        self._alarms.set(key, self._next_alarm(ticket_id, kept))
 
     def _stand(self, work: Work, n: int) -> None:
         if work.standing is not None and work.labels is not None:
@@ -486,8 +486,8 @@ class TicketPartition:
             if measure < ARRIVALS:
                 self._verdicts[measure, met, sign] += 1
 
-    def _next_alarm(self, kept: Ticket) -> int | None:
-        announcing = alerts.next_alarm(kept, self.rules.policies, self._now - self.rules.max_age)
+    def _next_alarm(self, ticket_id: str, kept: Ticket) -> int | None:
+        announcing = alerts.next_alarm(ticket_id, kept, self.rules.policies, self._now - self.rules.max_age)
         if kept.state is not None and not kept.state.done:
             return announcing
         forgetting = self._forget_at(kept)

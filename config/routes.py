@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from config.matching import unfit
 from config.quiet import held_until
 from config.rota import in_order
+from streams.alert_record import OPERATIONS, follows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,9 +76,14 @@ class Routing:
     people: Mapping[str, Person] = field(default_factory=dict)
 
     def route(self, alert: Mapping[str, Any], now: int) -> list[str]:
-        """Names of the destinations of an alert record at an instant; none where its route says so."""
+        """Names of the destinations of an alert record at an instant; none where its route says so.
+
+        What became of an alert is a message only where the route asks for that kind by name.
+        """
         found = self.taken(alert, now)
-        return [] if found is None else self._around(alert, list(found.to))
+        if found is None or (follows(alert.get("kind"), alert.get("level")) and "kind" not in found.when):
+            return []
+        return self._around(alert, list(found.to))
 
     def taken(self, alert: Mapping[str, Any], now: int) -> Route | None:
         """The route of an alert record at an instant."""
@@ -120,7 +126,7 @@ class Routing:
 
     def _around(self, alert: Mapping[str, Any], to: list[str]) -> list[str]:
         """That a destination fails is not told there, but by the others of its route, else by any other."""
-        failing = alert.get("destination") if alert.get("level") == "operations" else None
+        failing = alert.get("destination") if alert.get("level") == OPERATIONS else None
         if failing not in to:
             return to
         others = [name for name in to if name != failing]

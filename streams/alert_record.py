@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -12,7 +12,12 @@ from streams.instants import MINUTE, format_instant
 from streams.policies import TARGETS
 
 Level = Literal["warning", "breach", "escalation", "operations"]
-Kind = Literal["raised", "corrected", "recovered"]
+OPERATIONS: Final = "operations"
+"""The level of what the monitor tells of itself."""
+Kind = Literal["raised", "corrected", "recovered", "acknowledged"]
+
+FOLLOWING: Final = ("recovered", "acknowledged")
+"""Kinds that tell what became of a ticket's alert: it was answered, somebody took it."""
 
 Subject = Literal["input", "retention", "clock", "partitions", "changelog", "workers", "delivery", "config", "calendar"]
 """What an alert of level `operations` is about."""
@@ -41,12 +46,20 @@ class Alert(msgspec.Struct, kw_only=True, gc=False):
     late: bool = False
     message: str | msgspec.UnsetType = msgspec.UNSET
     """What is wrong with the monitor itself: level `operations`, of no ticket."""
+    acknowledged_by: str | msgspec.UnsetType | None = msgspec.UNSET
+    acknowledged_at: str | msgspec.UnsetType = msgspec.UNSET
+    """Who took the breach first, where somebody had by then."""
     destination: str | msgspec.UnsetType = msgspec.UNSET
     """Of `operations` that are about a destination: which one."""
 
 
 read = msgspec.json.Decoder(Alert).decode
 """A record of topic `sla-alerts`. Raises msgspec.MsgspecError where it is none."""
+
+
+def follows(kind: object, level: object) -> bool:
+    """Whether an alert of this kind and level tells what became of a ticket's: that wakes nobody."""
+    return kind in FOLLOWING and level != OPERATIONS
 
 
 def alert_id(ticket_id: str, mark: Mark) -> str:
@@ -63,11 +76,11 @@ def operations(
     Processes that notice the same within a minute give it the same id; `about` tells apart what is not the same.
     """
     named = [part for part in (about, destination) if part]
-    identity = "\x1f".join(["operations", subject, str(since // MINUTE), *named])
+    identity = "\x1f".join([OPERATIONS, subject, str(since // MINUTE), *named])
     return Alert(
         alert_id=blake2b(identity.encode(), digest_size=12).hexdigest(),
         kind="recovered" if over else "raised",
-        level="operations",
+        level=OPERATIONS,
         ticket_id="",
         target=subject,
         cycle=0,

@@ -77,7 +77,6 @@ class Lane:
         limits: Limits | None = None,
         references: References | None = None,
         storm: Storm | None = None,
-        board_url: str | None = None,
         backoff: Backoff | None = None,
         limit: int = LIMIT,
         rng: random.Random | None = None,
@@ -109,7 +108,6 @@ class Lane:
             margin,
             timeout + margin,
             attempted,
-            board_url,
         )
         self._claims = claims
         self._wake = asyncio.Event()
@@ -131,6 +129,11 @@ class Lane:
     def room(self) -> int:
         """How many messages more it takes; those that are held back need none."""
         return self.limit - len(self._backlog.queue) - self._chain.recording
+
+    @property
+    def edits(self) -> bool:
+        """Whether its service can change a message that it has taken."""
+        return self._chain.edits
 
     @property
     def waits_for_claims(self) -> bool:

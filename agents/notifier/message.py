@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from streams.alert_record import follows
 from streams.instants import parse_instant
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ class Alert:
     decided_at: int
     deadline: int | None
     record: Mapping[str, Any]
+
+    @property
+    def follows(self) -> bool:
+        """Whether it tells what became of a ticket's alert: then it changes that one's message, where it can."""
+        return follows(self.kind, self.level)
 
 
 def read_alert(value: bytes | None) -> Alert:

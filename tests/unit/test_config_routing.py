@@ -331,6 +331,16 @@ def test_quiet_hours_hold_by_route_and_by_destination(tmp_path: Path) -> None:
     assert routing.stops(calm, morning) == [("a", None, None), ("b", None, None)]
 
 
+def test_what_became_of_an_alert_is_a_message_only_where_its_route_asks_for_that_kind(tmp_path: Path) -> None:
+    routing = routes(tmp_path, "  - {when: {kind: [recovered], team: [billing]}, to: a}\n  - {to: b}")
+    for kind in ("recovered", "acknowledged"):
+        assert routing.route({**ALERT, "kind": kind, "team": "other"}, 0) == []
+        assert routing.route({**ALERT, "kind": kind, "level": "operations", "team": None}, 0) == ["b"]
+    assert routing.route({**ALERT, "kind": "recovered", "team": "billing"}, 0) == ["a"]
+    assert routing.route({**ALERT, "kind": "acknowledged", "team": "billing"}, 0) == []
+    assert routing.route({**ALERT, "kind": "corrected", "team": "billing"}, 0) == ["b"]
+
+
 def test_a_failing_destination_is_told_of_elsewhere(tmp_path: Path) -> None:
     routing = on_call_routing(tmp_path)
     alert = {"level": "operations", "target": "delivery", "destination": "b"}
