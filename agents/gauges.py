@@ -137,6 +137,9 @@ FAMILIES = (
 """Those of tickets and agents, in the order in which they are collected."""
 
 LIVE = Family("sla_partitions_live", "Partitions of this worker whose alarms ring.", ())
+HELD_BY_ALL = Family(
+    "sla_partitions", "Partitions of every topic: so many are to be live over all workers. These do not add up.", ()
+)
 LAG = Family(
     "sla_input_lag_seconds", "How long ago the input was last known to be read up to the present.", ("partition",)
 )
@@ -146,7 +149,7 @@ SKEW = Family(
     (),
 )
 
-ENGINE_FAMILIES = (LIVE, LAG, SKEW)
+ENGINE_FAMILIES = (LIVE, HELD_BY_ALL, LAG, SKEW)
 
 
 class EngineGauges(Collector):
@@ -159,6 +162,7 @@ class EngineGauges(Collector):
         engine = self._engine
         live = sorted(engine.live)
         yield LIVE.of({(): len(live)})
+        yield HELD_BY_ALL.of({(): engine.config.partitions})
         yield LAG.of({(str(number),): engine.lag(number) for number in live})
         yield SKEW.of({(): engine.skew / SECOND})
 
