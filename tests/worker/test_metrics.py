@@ -139,6 +139,19 @@ def test_when_counters_were_created_is_not_told(text: str) -> None:
     assert "sla_events_total{" in text
 
 
+async def test_counters_whose_labels_are_known_begin_at_zero() -> None:
+    """Else Prometheus sees no increase of what happens for the first time."""
+    text = await scraped(Meters())
+    found = {name: values(text, name, lambda labels: frozenset(labels.values())) for name in (
+        "sla_events_total", "sla_dead_letters_total", "sla_verdicts_total", "sla_alerts_total")}  # fmt: skip
+    assert found["sla_events_total"][frozenset({"ticket_created", "applied"})] == 0
+    assert found["sla_dead_letters_total"][frozenset({"unreadable"})] == 0
+    assert found["sla_verdicts_total"][frozenset({"resolution", "breached"})] == 0
+    assert found["sla_alerts_total"][frozenset({"first_response", "breach", "raised"})] == 0
+    assert sum(sum(series.values()) for series in found.values()) == 0
+    assert sum(map(len, found.values())) < 250
+
+
 def test_the_queue_is_that_of_the_ledger(day: Centre, text: str) -> None:
     done = ("resolved", "closed", "cancelled")
     waiting = [record for record in day.ledger.values() if record.status not in done]
