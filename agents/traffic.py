@@ -6,9 +6,9 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from streams.clocks import FIRST_RESPONSE
-from streams.demand import Traffic
+from streams.demand import OVERDUE, Traffic
 from streams.fold import State
-from streams.windows import ARRIVALS, DAY, HOUR, REPLIES
+from streams.windows import ARRIVALS, DAY, GIVEN_UP, HOUR, REPLIES
 
 if TYPE_CHECKING:
     from agents.labels import Names
@@ -16,31 +16,40 @@ if TYPE_CHECKING:
     from streams.policies import Policies
 
 
+_COUNTED = (ARRIVALS, REPLIES, GIVEN_UP, FIRST_RESPONSE)
+
+
 def traffic_of(
     whole: Whole, policies: Policies, now: int, names: Names
 ) -> dict[tuple[str, str], tuple[Traffic, int | None]]:
     """By team and channel as named: the traffic, and the shortest first-response limit of its tickets (or None)."""
-    sums: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
+    sums: defaultdict[tuple[str, str], Traffic] = defaultdict(Traffic)
     limits: dict[tuple[str, str], int] = {}
     hour = whole.windows[HOUR.name]
     for (measure, team, priority, channel), cell in whole.windows[DAY.name].items():
-        if measure not in (ARRIVALS, REPLIES):
+        if measure not in _COUNTED:
             continue
         where = (names.teams[team], names.channels[channel])
-        sum_of = sums[where]
+        seen = sums[where]
         if measure == ARRIVALS:
             arrived = hour.get((measure, team, priority, channel))
-            sum_of[0] += arrived.count if arrived else 0
-            sum_of[1] += cell.count
+            seen.arrivals_hour += arrived.count if arrived else 0
+            seen.arrivals += cell.count
             state = State(now)
             state.team, state.priority, state.channel = team or None, priority or None, channel or None
             promise = policies.to(state).of(FIRST_RESPONSE, now)
             if promise is not None:
                 limits[where] = min(promise.limit, limits.get(where, promise.limit))
-        else:
-            sum_of[2] += cell.total
-            sum_of[3] += cell.timed
+        elif measure == REPLIES:
+            seen.timed += cell.timed
+            seen.handled += cell.total
+        elif measure == GIVEN_UP:
+            seen.given_up += cell.count
+        if measure in (FIRST_RESPONSE, GIVEN_UP):
+            seen.waited += cell.total
     for one in whole.parts:
         for (team, _, channel), waiting in one.queue.items():
-            sums[names.teams[team], names.channels[channel]][4] += waiting.risks["60m"]
-    return {where: (Traffic(*sum_of), limits.get(where)) for where, sum_of in sums.items()}
+            seen = sums[names.teams[team], names.channels[channel]]
+            seen.due.update(waiting.risks)
+            seen.due[OVERDUE] += waiting.states["overdue"]
+    return {where: (traffic, limits.get(where)) for where, traffic in sums.items()}
