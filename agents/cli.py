@@ -20,6 +20,7 @@ COMMANDS = {
     "explain": "every clock of a ticket: the policy, each pause, the deadline and why",
     "simulate": "write the events of a simulated support centre to a file",
     "send": "put events from a file on their topics",
+    "plan": "agents needed for a peak by half-hour, and what becomes of the promises",
     "policies": "put promises on Kafka for all workers, show them, take them back",
     "route": "explain where an alert would go, and why",
     "silence": "have alerts told to nobody for a while: add, list, end",
