@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from config.csv_rows import rows
 from streams.instants import SECOND
-from streams.planning.demand import Kind, Stream, Work
-from streams.planning.history import HANDLE, HANDLE_ELSE
+from streams.planning.demand import Kind, NoHandling, Work
 from streams.planning.roster import Duty
 from streams.planning.slots import SLOT, Slots
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
     from config.csv_rows import Row
-    from streams.planning.demand import Factor
+    from streams.planning.demand import Factor, Said, Stream
 
 ROSTER = ("team", "from", "to", "agents")
 FORECAST = ("from", "to", "team", "channel", "contacts")
@@ -62,31 +61,26 @@ class Forecast:
         """When its last row ends."""
         return max((until for _, until, *_ in self._spans), default=None)
 
-    def demand(self, slots: Slots, factor: Factor, told: Mapping[str, int]) -> list[Stream]:
-        """What comes in the half-hours of a plan, evenly within each row's span; `told` as `History.work` has it."""
+    def demand(self, slots: Slots, factor: Factor, said: Said) -> list[Stream]:
+        """What comes in the half-hours of a plan, evenly within each row's span. Raises NoHandling."""
         found: dict[tuple[Kind, Work], list[float]] = {}
-        for since, until, kind, contacts, of_row in self._spans:
-            handle = of_row[0] or told.get(kind.channel) or HANDLE.get(kind.channel, HANDLE_ELSE)
-            work = Work(handle, of_row[1], of_row[2])
-            arrivals = found.setdefault((kind, work), [0.0] * slots.count)
+        for since, until, kind, contacts, (told, replies, patience) in self._spans:
+            handle = said.handle.get(kind.channel) or told or said.staffing.handling.get(kind.channel)
+            if not handle:
+                raise NoHandling(kind.channel)
+            arrivals = found.setdefault((kind, Work(handle, replies, patience)), [0.0] * slots.count)
             for number in range(max(slots.number(since), 0), min(slots.number(until - 1) + 1, slots.count)):
                 start = slots.starts[number]
                 overlap = min(until, start + SLOT) - max(since, start)
                 arrivals[number] += contacts * overlap / (until - since) * factor(kind.team, number)
-        return [Stream(kind, arrivals, work) for (kind, work), arrivals in found.items()]
+        return [said.stream(kind, arrivals, work) for (kind, work), arrivals in found.items()]
 
-    def assumed(self, told: Mapping[str, int]) -> list[tuple[str, str]]:
-        """The teams' channels whose handling time neither the file nor the planner says."""
-        return sorted(
-            {
-                (kind.team, kind.channel)
-                for *_, kind, _, of_row in self._spans
-                if not of_row[0] and kind.channel not in told
-            }
-        )
+    def configured(self, said: Said) -> list[str]:
+        """The channels whose handling time is not in the file."""
+        return sorted({kind.channel for _, _, kind, _, (told, *_) in self._spans if not told} | {*said.handle})
 
 
-_Told = tuple[float | None, float, float | None]
+_Told = tuple[float | None, float, float]
 """Handling time, replies and patience of a row's contacts, as `Work` has them; None: not said."""
 
 
@@ -95,7 +89,7 @@ def _told(row: Row) -> _Told:
     replies = row.number("replies", 1.0)
     if replies is not None and replies < 1:
         row.bad("replies", f"less than 1: {replies:g} (how many replies a contact takes; leave it empty for 1)")
-    return handle, max(1.0, replies or 1.0), patience
+    return handle, max(1.0, replies or 1.0), patience or math.inf
 
 
 def _seconds(row: Row, name: str) -> float | None:

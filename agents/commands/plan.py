@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
@@ -22,10 +21,10 @@ from config.errors import ConfigError, Problem, suggestion
 from config.policies import PolicyFile, default_policy_file, read_policy_file
 from config.roster import Forecast, read_roster
 from config.settings import load_settings
+from config.staffing import staffing_of
 from streams.calendar import ALWAYS
-from streams.demand import GOAL
 from streams.instants import to_datetime
-from streams.planning.demand import of_team, teams
+from streams.planning.demand import NoHandling, Said, of_team, teams
 from streams.planning.history import NoHistory
 from streams.planning.needs import Terms
 from streams.planning.plan import plan_team
@@ -60,9 +59,16 @@ _CHARTS = (".svg", ".png")
 @click.option("--factor", "factors", type=FACTOR, multiple=True, help="Times as many contacts: 4, or billing=2.")
 @click.option("--peak", "peaks", type=DAY, multiple=True, help="A day on which the factor holds. Default: all days.")
 @click.option("--weeks", type=click.IntRange(1), default=8, show_default=True, help="How far back the past counts.")
-@click.option("--handle", "handles", type=NAMED_DURATION, multiple=True, help="A contact's handling time: chat=8m.")
+@click.option(
+    "--handle",
+    "handles",
+    type=NAMED_DURATION,
+    multiple=True,
+    help="A contact's handling time, whatever the past says: chat=8m.",
+)
 @click.option("--patience", "patiences", type=NAMED_DURATION, multiple=True, help="Until customers hang up: phone=2m.")
-@click.option("--goal", type=SHARE, default=f"{GOAL:.0%}", show_default=True, help="Of live contacts answered in time.")
+@click.option("--staffing", type=_FILE, help="Goals, live channels, handling times. Default: SLAWATCH_STAFFING.")
+@click.option("--goal", type=SHARE, help="Of live contacts, answered in time. Default: the staffing file's, else 90%.")
 @click.option(
     "--occupancy", type=SHARE, default="85%", show_default=True, help="Of an agent's time, at most in hand as planned."
 )
@@ -97,12 +103,15 @@ def command(**given: Any) -> None:
     draw = _drawing(given["charts"])  # told before anything is reckoned
     file = _policy_file(given["policies"])
     zone = given["zone"] or _zone_of(file)
-    terms = _terms(given)
-    source = _source(given, file.policies, zone)
+    said = Said(
+        staffing_of(given["staffing"] or load_settings().staffing), dict(given["handles"]), dict(given["patiences"])
+    )
+    terms = _terms(given, said)
+    source = _source(given, file.policies, said, zone)
     slots = _slots(given, source, zone)
-    demand = _demand(given, source, slots, zone)
+    demand = _demand(given, source, said, slots, zone)
     chosen = _chosen(given["only"], demand)
-    staffing, said = _staffing(given["roster"], source, chosen, slots, zone, terms)
+    staffing, at_work = _staffing(given["roster"], source, chosen, slots, zone, terms)
     plans = []
     with progress("simulating", len(chosen)) as come_to:
         for number, team in enumerate(chosen):
@@ -113,7 +122,7 @@ def command(**given: Any) -> None:
     console = Console(highlight=False)
     printed(console, plans, lambda some: half_hours(some, zone))
     printed(console, plans, lambda some: summary(some, terms, zone))
-    for line in (*source.notes(dict(given["handles"])), said, *_terms_said(given, terms, zone)):
+    for line in (*source.notes(said), at_work, *_terms_said(given, terms, zone)):
         console.print(line, markup=False, soft_wrap=True)
     if given["csv_out"] is not None:
         with _writing(given["csv_out"]):
@@ -156,18 +165,20 @@ def _zone_of(file: PolicyFile) -> ZoneInfo:
     return ZoneInfo(zones.pop() if len(zones) == 1 else "UTC")
 
 
-def _terms(given: Mapping[str, Any]) -> Terms:
-    if not given["goal"] or not given["occupancy"]:
+def _terms(given: Mapping[str, Any], said: Said) -> Terms:
+    goal = said.staffing.goals["first_response"] if given["goal"] is None else given["goal"]
+    if not goal or not given["occupancy"]:
         raise click.UsageError("--goal and --occupancy are more than 0")
-    return Terms(given["goal"], given["occupancy"], given["shrinkage"])
+    return Terms(goal, given["occupancy"], given["shrinkage"])
 
 
-def _source(given: Mapping[str, Any], policies: Policies, zone: ZoneInfo) -> Source:
+def _source(given: Mapping[str, Any], policies: Policies, said: Said, zone: ZoneInfo) -> Source:
     """Where the demand comes from."""
     if given["forecast"] is not None:
         return Foreseen(Forecast(given["forecast"], zone), str(given["forecast"]))
+    live = said.staffing.live
     if given["history"] is not None:
-        name, past = given["history"], from_file(given["history"], policies, zone)
+        name, past = given["history"], from_file(given["history"], policies, live, zone)
     else:
         settings = load_settings()
         if settings.kafka is None:
@@ -176,7 +187,7 @@ def _source(given: Mapping[str, Any], policies: Policies, zone: ZoneInfo) -> Sou
         from agents.planning.past_kafka import from_kafka  # noqa: PLC0415 - see above
 
         with faults(settings):
-            name, past = "ticket-ledger", asyncio.run(from_kafka(settings, policies, zone))
+            name, past = "ticket-ledger", asyncio.run(from_kafka(settings, policies, live, zone))
     with _planned_by(name):
         return Remembered(past.history.profile(zone, given["weeks"]), past.presence, name)
 
@@ -187,6 +198,9 @@ def _planned_by(name: str) -> Iterator[None]:
         yield
     except NoHistory as error:
         raise ConfigError([Problem(name, None, "", f"{error} (give more of the past, or --forecast FILE)")]) from None
+    except NoHandling as error:
+        remedy = f"say --handle {error.channel}=8m, or write it in the staffing file"
+        raise ConfigError([Problem(name, None, "handle_seconds", f"{error} ({remedy})")]) from None
 
 
 def _slots(given: Mapping[str, Any], source: Source, zone: ZoneInfo) -> Slots:
@@ -196,22 +210,18 @@ def _slots(given: Mapping[str, Any], source: Source, zone: ZoneInfo) -> Slots:
     return days_of(begin, given["days"], source.until, zone)
 
 
-def _demand(given: Mapping[str, Any], source: Source, slots: Slots, zone: ZoneInfo) -> list[Stream]:
+def _demand(given: Mapping[str, Any], source: Source, said: Said, slots: Slots, zone: ZoneInfo) -> list[Stream]:
     days = {to_datetime(start).astimezone(zone).date() for start in slots.starts}
     beside = [day for day in given["peaks"] if day not in days]
     if beside:
         raise click.UsageError(f"--peak {beside[0]} is none of the days planned: {min(days)} to {max(days)}")
     peak = Peak(dict(given["factors"]), given["peaks"], slots, zone)
     with _planned_by(source.name):
-        demand = source.demand(slots, peak, dict(given["handles"]))
+        demand = source.demand(slots, peak, said)
     for team in peak.factors:
         if team is not None and team not in teams(demand):
             raise click.UsageError(f"--factor: nothing comes to team {team!r}{suggestion(team, teams(demand))}")
-    patience = dict(given["patiences"])
-    return [
-        replace(stream, work=stream.work._replace(patience=patience.get(stream.kind.channel, stream.work.patience)))
-        for stream in demand
-    ]
+    return demand
 
 
 def _chosen(only: Sequence[str], demand: Sequence[Stream]) -> list[str]:

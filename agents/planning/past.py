@@ -18,6 +18,7 @@ from streams.planning.history import History
 from streams.planning.presence import Presence
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from zoneinfo import ZoneInfo
 
     from streams.policies import Policies
@@ -45,12 +46,12 @@ def asked(policies: Policies) -> frozenset[str]:
     return frozenset(name for policy in policies for name in policy.when)
 
 
-def from_file(source: str, policies: Policies, zone: ZoneInfo) -> Past:
+def from_file(source: str, policies: Policies, live: Collection[str], zone: ZoneInfo) -> Past:
     """Of JSON Lines, plain or gzip: events, or ledger records, told apart by the first line.
 
     Lines that cannot be read are named on standard error and passed over. Raises ConfigError where all are such.
     """
-    past = Past(History(asked(policies)), Presence(zone))
+    past = Past(History(asked(policies), live), Presence(zone))
     replay = Replay(policies)
     reader = Reader()
     events = bad = taken = 0

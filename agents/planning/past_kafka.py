@@ -17,18 +17,19 @@ from streams.planning.history import History
 from streams.planning.presence import Presence
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from zoneinfo import ZoneInfo
 
     from config.settings import Settings
     from streams.policies import Policies
 
 
-async def from_kafka(settings: Settings, policies: Policies, zone: ZoneInfo) -> Past:
+async def from_kafka(settings: Settings, policies: Policies, live: Collection[str], zone: ZoneInfo) -> Past:
     """As far as the topics reach back. Raises Refused where one is not there or may not be read, KafkaError."""
     reached, topics = connection(settings), Topics(settings.topic_prefix, settings.app)
     statuses = topics.name(TOPIC_OF["agent_status_changed"])
     counts = await present(reached, [topics.ledger, statuses])
-    past = Past(History(asked(policies)), Presence(zone))
+    past = Past(History(asked(policies), live), Presence(zone))
     reader = Reader(AgentStatusChanged)
     unreadable = 0
     async for value in values(reached, topics.ledger, counts[topics.ledger]):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from random import Random
 from typing import Final
 
 from streams.clocks import FIRST_RESPONSE, NEXT_RESPONSE
-from streams.demand import LIVE_CHANNELS
 from streams.facts import CANCELLED, OPEN, RESOLVED, WAITING, CustomerWrote, Fact, Replied, StatusSet
 from streams.fold import apply
 from streams.instants import HOUR
@@ -47,7 +47,7 @@ class Contact:
         self._policies = policies
         self._random = random
         self._over = over
-        self._live = stream.kind.channel in LIVE_CHANNELS
+        self._live = stream.live
         self.rank = _LIVE if self._live else _MAIL
         self.due = self._due()
 
@@ -64,7 +64,7 @@ class Contact:
     def patience(self) -> int | None:
         """As `desk.Case` has it, like the rest."""
         mean = self.stream.work.patience
-        return round(self._random.expovariate(1 / mean)) if self._live and mean is not None else None
+        return round(self._random.expovariate(1 / mean)) if self._live and math.isfinite(mean) else None
 
     def left(self, at: int) -> None:
         """The customer hung up."""

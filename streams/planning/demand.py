@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from streams.clocks import FIRST_RESPONSE
+from streams.demand import Staffing
 from streams.facts import Created
 from streams.fold import State, found
 from streams.policies import Policies
@@ -40,8 +42,8 @@ class Work(NamedTuple):
     """Of an agent's time, over all replies to it."""
     replies: float
     """Replies to it, 1 or more."""
-    patience: float | None = None
-    """How long a customer on the line waits before hanging up; None: not known, and they wait."""
+    patience: float = math.inf
+    """How long a customer on the line waits before hanging up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,31 @@ class Stream:
     kind: Kind
     arrivals: Sequence[float]
     work: Work
+    live: bool
+    """The customer waits on the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the planner says, beside what the past or a forecast does; by channel, in microseconds."""
+
+    staffing: Staffing
+    handle: Mapping[str, int] = field(default_factory=dict)
+    """Handling times that hold whatever the past says; those of `staffing` where it says nothing."""
+    patience: Mapping[str, int] = field(default_factory=dict)
+
+    def stream(self, kind: Kind, arrivals: Sequence[float], work: Work) -> Stream:
+        """With the patience that is said, and as its channel is."""
+        patience = self.patience.get(kind.channel, work.patience)
+        return Stream(kind, arrivals, work._replace(patience=patience), kind.channel in self.staffing.live)
+
+
+class NoHandling(ValueError):
+    """Nothing says how long the work on a contact takes."""
+
+    def __init__(self, channel: str) -> None:
+        super().__init__(f"nothing says how long the work on a contact of channel {channel!r} takes")
+        self.channel = channel
 
 
 Factor = Callable[[str, int], float]

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from streams.demand import LIVE_CHANNELS
-from streams.instants import HOUR, MINUTE, SECOND, from_datetime
+from streams.instants import HOUR, SECOND, from_datetime
 from streams.ledger_record import LedgerRecord
-from streams.planning.demand import Factor, Kind, Stream, Work
+from streams.planning.demand import Factor, Kind, NoHandling, Said, Stream, Work
 from streams.planning.slots import SLOT, WEEK_HOURS, Slots, hour_of_week, hours_between, per_hour
 
-HANDLE: Final[Mapping[str, int]] = {"phone": 6 * MINUTE, "chat": 8 * MINUTE}
-HANDLE_ELSE: Final = 10 * MINUTE
-"""What a contact takes on a channel where neither the past nor the planner says."""
 UNKNOWN: Final = "unknown"
 """The team or channel of a ticket that names none."""
 
@@ -42,9 +39,13 @@ class _Past(NamedTuple):
 
 @dataclass(slots=True)
 class History:
-    """Takes ledger records; of a ticket the last one holds. `asked`: the attributes that policies ask for."""
+    """Takes ledger records; of a ticket the last one holds.
+
+    `asked`: the attributes that policies ask for. `live`: the channels on which customers wait on the line.
+    """
 
     asked: Collection[str]
+    live: Collection[str]
     _tickets: dict[str, _Past] = field(default_factory=dict)
     _kinds: dict[Kind, Kind] = field(default_factory=dict)
     """Each once in memory."""
@@ -57,7 +58,7 @@ class History:
         kind = self._kind(record)
         told = [reply.handle_seconds for reply in record.replies if reply.handle_seconds is not None]
         ends = record.replies[0].at if record.replies else record.done_at
-        on_line = kind.channel in LIVE_CHANNELS and ends is not None
+        on_line = kind.channel in self.live and ends is not None
         self._tickets[record.ticket_id] = _Past(
             at,
             self._kinds.setdefault(kind, kind),
@@ -98,6 +99,9 @@ class _Efforts:
     hung_up: int = 0
 
 
+_Group = TypeVar("_Group", str, tuple[str, str])
+
+
 class Profile:
     """The past by hour of the week in a zone; what a contact takes by team and channel."""
 
@@ -111,43 +115,49 @@ class Profile:
         self._arrivals: defaultdict[Kind, Counter[int]] = defaultdict(Counter)
         for past in tickets:
             self._arrivals[past.kind][hour_of_week(past.at, zone)] += 1
-        self._efforts = _efforts(tickets)
+        self._efforts = _efforts(((past.kind.team, past.kind.channel), past) for past in tickets)
+        self._by_channel = _efforts((past.kind.channel, past) for past in tickets)
 
     @property
     def unseen(self) -> int:
         """How many hours of the week the past does not hold; they are taken from the same hour of other days."""
         return WEEK_HOURS - len(self._observed)
 
-    def work(self, team: str, channel: str, told: Mapping[str, int]) -> Work:
-        """What its contacts take. Handling times: as `told` by channel, as observed, or as commonly."""
+    def handled(self, team: str, channel: str) -> float | None:
+        """Microseconds of work on a contact that was not given up, as replies say; None where they do not.
+
+        A team whose replies do not say is taken to be as all teams are on the channel.
+        """
+        for efforts in (self._efforts[team, channel], self._by_channel[channel]):
+            answered = efforts.tickets - efforts.hung_up
+            if efforts.handled and answered:
+                return efforts.handled / efforts.told * efforts.replies / answered
+        return None
+
+    def work(self, team: str, channel: str, said: Said) -> Work:
+        """What its contacts take. Raises NoHandling."""
+        handle = said.handle.get(channel) or self.handled(team, channel) or said.staffing.handling.get(channel)
+        if not handle:
+            raise NoHandling(channel)
         efforts = self._efforts[team, channel]
-        replies = efforts.replies / efforts.tickets
-        handle: float
-        if channel in told:
-            handle = told[channel]
-        elif efforts.handled:
-            handle = replies * efforts.handled / efforts.told
-        else:
-            handle = HANDLE.get(channel, HANDLE_ELSE)
+        replies = efforts.replies / max(1, efforts.tickets - efforts.hung_up)
         # An answer cuts patience short: the mean of exponential patience is estimated by all waits over those who
         # hung up. Where nobody did, nothing is known of it.
-        patience = efforts.waited / efforts.hung_up if efforts.hung_up and efforts.waited else None
+        patience = efforts.waited / efforts.hung_up if efforts.hung_up and efforts.waited else math.inf
         return Work(handle, max(1.0, replies), patience)
 
-    def assumed(self, told: Mapping[str, int]) -> list[tuple[str, str]]:
-        """The teams' channels whose handling time neither the past nor the planner says."""
-        return sorted(
-            place for place, of_place in self._efforts.items() if place[1] not in told and not of_place.handled
-        )
+    def configured(self, said: Said) -> list[str]:
+        """The channels whose handling time is not that of replies."""
+        return sorted({channel for team, channel in self._efforts if not self.handled(team, channel)} | {*said.handle})
 
-    def demand(self, slots: Slots, factor: Factor, told: Mapping[str, int]) -> list[Stream]:
-        """What comes in the half-hours of a plan. Raises NoHistory where an hour of the day was never seen."""
+    def demand(self, slots: Slots, factor: Factor, said: Said) -> list[Stream]:
+        """What comes in the half-hours of a plan. Raises NoHandling; NoHistory where an hour was seen on no day."""
         hours = [hour_of_week(start, self.zone) for start in slots.starts]
         streams = []
         for kind, amounts in sorted(self._arrivals.items(), key=str):
             rates = {hour: self._rate(amounts, hour) for hour in set(hours)}
             arrivals = [rates[hour] * SLOT / HOUR * factor(kind.team, number) for number, hour in enumerate(hours)]
-            streams.append(Stream(kind, arrivals, self.work(kind.team, kind.channel, told)))
+            streams.append(said.stream(kind, arrivals, self.work(kind.team, kind.channel, said)))
         return streams
 
     def _rate(self, amounts: Mapping[int, float], hour: int) -> float:
@@ -157,10 +167,10 @@ class Profile:
         return rate
 
 
-def _efforts(tickets: Iterable[_Past]) -> dict[tuple[str, str], _Efforts]:
-    found: defaultdict[tuple[str, str], _Efforts] = defaultdict(_Efforts)
-    for past in tickets:
-        efforts = found[past.kind.team, past.kind.channel]
+def _efforts(tickets: Iterable[tuple[_Group, _Past]]) -> dict[_Group, _Efforts]:
+    found: defaultdict[_Group, _Efforts] = defaultdict(_Efforts)
+    for group, past in tickets:
+        efforts = found[group]
         efforts.tickets += 1
         efforts.replies += past.replies
         efforts.told += past.told

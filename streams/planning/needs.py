@@ -7,9 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from streams.demand import GOAL, LIVE_CHANNELS
 from streams.instants import DAY
-from streams.patience import required_with_patience, served_within
 from streams.planning.demand import Kind, Stream, Work, due
 from streams.planning.slots import SLOT, Slots
 from streams.policies import Policies
@@ -24,7 +22,7 @@ _LEAST = 1e-9  # agents: what rounding leaves of none
 class Terms:
     """What is asked of the staff."""
 
-    goal: float = GOAL
+    goal: float
     """Share of contacts on the line that are answered within their limit."""
     occupancy: float = 0.85
     """Share of their time at work for which agents may be planned to have a contact in hand."""
@@ -67,7 +65,7 @@ def needed(demand: Sequence[Stream], policies: Policies, slots: Slots, terms: Te
             if not arrivals:
                 continue
             limit = promise.limit(number)
-            if stream.kind.channel in LIVE_CHANNELS and limit <= SLOT:
+            if stream.live and limit <= SLOT:
                 live[number][stream.work].append((arrivals, limit))
                 continue
             window = promise.window(number, limit)
@@ -123,26 +121,13 @@ def _on_the_line(work: Work, contacts: Sequence[tuple[float, int]], terms: Terms
     """Agents for the contacts of a live channel: their number and time to answer, several where promises differ."""
     arrivals = sum(number for number, _ in contacts)
     load = arrivals * work.handle / SLOT
-    patience = work.patience
 
-    def served(agents: int) -> float:
-        shares = (
-            number
-            * (
-                service_level(load, agents, work.handle, limit)
-                if patience is None
-                else served_within(load, agents, work.handle, patience, limit)
-            )
-            for number, limit in contacts
-        )
+    def answered(agents: int) -> float:
+        shares = (number * service_level(load, agents, work.handle, limit, work.patience) for number, limit in contacts)
         return sum(shares) / arrivals
 
     easiest = max(limit for _, limit in contacts)
-    agents = (
-        required_agents(load, work.handle, easiest, terms.goal)
-        if patience is None
-        else required_with_patience(load, work.handle, patience, easiest, terms.goal)
-    )
-    while served(agents) < terms.goal - _LEAST:
+    agents = required_agents(load, work.handle, easiest, terms.goal, work.patience)
+    while answered(agents) < terms.goal - _LEAST:
         agents += 1
     return max(agents, math.ceil(load / terms.occupancy - _LEAST))

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from config.policies import read_policy_text
 from streams.instants import HOUR, MINUTE, SECOND
-from streams.patience import abandoned, served_within
 from streams.planning import desk
 from streams.planning.demand import Kind, Stream, Work
 from streams.planning.estimates import estimate
@@ -93,9 +92,8 @@ def test_a_desk_of_calls_is_as_erlang_c_has_it(load: float, agents: int, hours: 
 def test_a_desk_of_impatient_callers_is_as_erlang_a_has_it(load: float, agents: int) -> None:
     patience, target = 2.0 * MINUTE, 30 * SECOND
     runs = [waits(load, agents, 300, SEED + n, patience) for n in range(5)]
-    within([run.count(None) / len(run) for run in runs], abandoned(load, agents, AHT, patience), 0.03)
     served = [sum(wait is not None and wait <= target for wait in run) / len(run) for run in runs]
-    within(served, served_within(load, agents, AHT, patience, target))
+    within(served, service_level(load, agents, AHT, target, patience))
 
 
 def policies(text: str) -> Policies:
@@ -107,7 +105,7 @@ PROMPT = policies("policies: [{name: all, targets: {first_response: {limit: 20s}
 
 def test_the_promises_kept_at_a_live_desk_are_erlangs_service_level() -> None:
     slots = Slots(0, 48 * 7)
-    stream = Stream(Kind("t", "chat"), [10 * SLOT / AHT] * slots.count, Work(AHT, 1.0))
+    stream = Stream(Kind("t", "chat"), [10 * SLOT / AHT] * slots.count, Work(AHT, 1.0), live=True)
     runs = [simulate([stream], PROMPT, [13] * slots.count, slots, SEED + n) for n in range(6)]
     kept = [run.targets["first_response"].compliance for run in runs]
     within([share for share in kept if share is not None], service_level(10, 13, AHT, 20 * SECOND))
