@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
+import click
 from matplotlib import dates, font_manager, rc_context
 from matplotlib.figure import Figure
 
@@ -20,20 +22,23 @@ if TYPE_CHECKING:
 FORMATS = ("svg", "png")
 _WIDTH, _HEIGHT = 11.0, 2.6  # inches; of a team
 _NEEDED, _THERE, _MISSING, _WAITING = "#1f4e79", "#9ecae1", "#d62728", "#8c564b"
-_FONTS = ["Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "DejaVu Sans"]
-"""Those that show Chinese first, where the machine has one."""
+_FONT = "DejaVu Sans"
+"""The library brings it, so that a chart is the same on every machine."""
+_WIDER = ("Noto Sans CJK SC", "Noto Sans SC", "PingFang SC", "Microsoft YaHei", "WenQuanYi Zen Hei", "SimHei")
+"""For names that it cannot write, Chinese ones above all."""
 
 
 def draw(path: Path, plans: Sequence[TeamPlan], zone: ZoneInfo, title: str) -> None:
     """Write the chart; the same plan gives the same bytes of SVG. Raises OSError."""
-    installed = {font.name for font in font_manager.fontManager.ttflist}
+    texts = "".join([title, *(plan.team for plan in plans)])
     style = {
         "svg.hashsalt": "slawatch",  # ids in the file follow from it
         "svg.fonttype": "none",
-        "font.family": [font for font in _FONTS if font in installed],
+        "font.family": [_FONT, *_wider(texts)],
         "font.size": 9,
     }
-    with rc_context(style):
+    with rc_context(style), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # it was said
         figure = Figure(figsize=(_WIDTH, _HEIGHT * len(plans) + 0.5), layout="constrained")
         figure.suptitle(title)
         axes = figure.subplots(len(plans), 2, squeeze=False, sharex=True)
@@ -49,6 +54,17 @@ def draw(path: Path, plans: Sequence[TeamPlan], zone: ZoneInfo, title: str) -> N
         axes[0][1].legend(loc="upper left", frameon=False)
         metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
         figure.savefig(path, format=path.suffix[1:], dpi=120, metadata=metadata)
+
+
+def _wider(texts: str) -> list[str]:
+    """Fonts for what the usual one lacks; says so where the machine has none."""
+    if texts.isascii():
+        return []
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    found = [font for font in _WIDER if font in installed]
+    if not found:
+        click.echo("a PNG may lack characters, for there is no font with them (install Noto Sans CJK)", err=True)
+    return found
 
 
 def _agents(axis: Any, plan: TeamPlan, ends: Sequence[datetime]) -> None:
