@@ -6,6 +6,10 @@ import json
 import logging
 import sys
 from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TextIO
 
 _CHATTER = ("aiokafka", "faust", "mode")
 QUIET = 30.0  # seconds for which further lines of a kind are left out
@@ -46,9 +50,9 @@ class _Repeats(logging.Filter):
         return True
 
 
-def set_up(log_format: str) -> None:
-    """Log from INFO on; the chatter of the Kafka client only where it warns."""
-    handler = logging.StreamHandler(sys.stderr)
+def set_up(log_format: str, stream: TextIO | None = None) -> None:
+    """Log from INFO on; the chatter of the Kafka client only where it warns. To standard error, or to a stream."""
+    handler = logging.StreamHandler(stream or sys.stderr)
     plain = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
     handler.setFormatter(_Json() if log_format == "json" else plain)
     handler.addFilter(_Repeats())

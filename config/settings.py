@@ -33,6 +33,7 @@ LONGEST_WINDOW = 7 * DAY
 SHORTEST_SECRET = 32
 """Characters of a secret that links are signed with."""
 
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  where what listens everywhere is near
 _LONGEST = 3650 * DAY
 _TOO_LONG = "too long: write 3650d or less"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
@@ -49,6 +50,13 @@ def split_address(text: str) -> tuple[str, int]:
     if re.search(r"[\s/@,]", host):
         raise ValueError(f"not a host: {shown(host)} (a name or an address, with neither scheme nor path)")
     return host.strip("[]"), int(port)
+
+
+def near(listens: str) -> str:
+    """The URL at which a process on this machine reaches what listens on an address."""
+    host, port = split_address(listens)
+    host = _EVERYWHERE.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _duration(value: Any) -> Any:
@@ -206,6 +214,9 @@ class Settings(BaseSettings):
     metrics_listen: Address = Field(default="127.0.0.1:9464", description="where the worker serves /metrics and health")
     notifier_listen: Address = Field(
         default="127.0.0.1:9465", description="where the notifier serves /metrics and health"
+    )
+    run_listen: Address = Field(
+        default="127.0.0.1:9467", description="where `slawatch run` serves /metrics and health of the whole"
     )
     board_listen: Address = Field(default="127.0.0.1:8080", description="where the board serves people")
     board_url: Annotated[str, AfterValidator(_page_url)] | None = Field(

@@ -17,7 +17,7 @@ from agents.events_io import open_events
 from agents.explanation import pictured
 from agents.progress import progress
 from config.policies import load_policies
-from config.settings import load_settings, split_address
+from config.settings import load_settings, near
 from streams.events import BadEvent, Reader, TicketEvent
 from streams.explain import Explanation, explain
 from streams.ticket import Ticket
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _PATIENCE = 5.0  # seconds for a worker to answer
 _STEP = 5_000
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  where a worker that listens everywhere is near
 _decode = msgspec.json.Decoder(Explanation).decode
 
 
@@ -159,6 +158,4 @@ def _url(given: str) -> str:
 
 
 def _own_worker() -> str:
-    host, port = split_address(load_settings().metrics_listen)
-    host = _EVERYWHERE.get(host, host)
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return near(load_settings().metrics_listen)

@@ -16,6 +16,7 @@ from agents.gauges import ENGINE_FAMILIES, FAMILIES
 from agents.meters import Meters
 from agents.notifier.metrics import NotifierMetrics
 from agents.topics import Topics
+from agents.tree.metrics import TreeMetrics
 from streams.events import TOPIC_OF, TYPES, Event, TicketEvent, tag_of
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def metrics_parts() -> dict[str, str]:
         "tickets": _metrics(tickets),
         "worker": _metrics([*declared(vars(Meters()).values()), *engine]),
         "notifier": _metrics(declared(vars(NotifierMetrics()).values())),
+        "tree": _metrics(declared(vars(TreeMetrics()).values())),
     }
 
 

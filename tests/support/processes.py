@@ -198,13 +198,27 @@ class Installation:
 
     def notifier(self, chat: FakeChat, name: str = "notifier", **settings: str) -> Program:
         """Starts a notifier that sends every alert to the channel /desk."""
-        routing = self.file(
+        return self._start(name, "notifier", "notifier_listen", **({"routing": self._routing(chat)} | settings))
+
+    def _routing(self, chat: FakeChat) -> str:
+        return self.file(
             "routing.yaml",
             "version: 1\n"
             f"destinations: {{desk: {{kind: webhook, url: '{chat.url('/desk')}', timeout: 5s}}}}\n"
             "routes: [{to: [desk]}]\n",
         )
-        return self._start(name, "notifier", "notifier_listen", **({"routing": routing} | settings))
+
+    def tree(self, chat: FakeChat, name: str = "run", **settings: str) -> Program:
+        """Starts the whole site as one process tree; its port answers for the whole."""
+        worker, notifier, board = free_ports(3)
+        listen = {
+            "metrics_listen": f"127.0.0.1:{worker}",
+            "notifier_listen": f"127.0.0.1:{notifier}",
+            "board_listen": f"127.0.0.1:{board}",
+            "data_dir": str(self._folder / "w1"),
+            "routing": self._routing(chat),
+        }
+        return self._start(name, "run", "run_listen", **(listen | settings))
 
     def _start(self, name: str, command: str, listen: str, **settings: str) -> Program:
         (port,) = free_ports(1)

@@ -1,0 +1,1 @@
+"""`slawatch plan`: where its figures come from, and how a plan is shown."""
