@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from streams.instants import SECOND, to_datetime
 from streams.policies import TARGETS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     import duckdb
 
     from streams.policies import Policies, Policy
+
+
+COUNTS: Final = ("judged", "met", "judged_then", "met_then", "now_breached", "now_met", "undecided")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,17 @@ class Shift:
         """Met / judged under the other promises."""
         return self.met_then / self.judged_then if self.judged_then else None
 
+    @property
+    def differs(self) -> bool:
+        """Whether anything is judged otherwise."""
+        return (self.judged, self.met) != (self.judged_then, self.met_then) or bool(self.now_breached or self.now_met)
+
+
+def total(target: str, of: Sequence[Shift]) -> Shift:
+    """All of a target together."""
+    sums = (sum(getattr(shift, name) for shift in of) for name in COUNTS)
+    return Shift(target, None, None, *sums)
+
 
 Verdicts = tuple[str | None, str | None]
 """Of one clock: under the one and under the other promises; None where they do not list it."""
@@ -66,13 +80,16 @@ def shifts(clocks: Iterable[tuple[str, str | None, str | None, Verdicts]]) -> li
         )
         for place, holds in enumerate(found):
             count[place] += holds
-    return [
+    found = (
         Shift(*key, judged, met, judged_then, met_then, worse, better)
-        for key, (judged, judged_then, met, met_then, worse, better) in sorted(
-            counts.items(), key=lambda item: (TARGETS.index(item[0][0]), item[0][1] or "", item[0][2] or "")
-        )
+        for key, (judged, judged_then, met, met_then, worse, better) in counts.items()
         if judged or judged_then
-    ]
+    )
+    return sorted(found, key=_order)
+
+
+def _order(shift: Shift) -> tuple[int, str, str]:
+    return TARGETS.index(shift.target), shift.team or "", shift.priority or ""
 
 
 _QUERY = """
@@ -100,7 +117,6 @@ _QUERY = """
         count(*) FILTER (verdict = 'breached' AND then_verdict = 'met'),
         count(*) FILTER (then_verdict = 'undecided')
     FROM judged GROUP BY ALL
-    ORDER BY list_position(?, target), team NULLS FIRST, priority NULLS FIRST
 """
 
 
@@ -120,8 +136,8 @@ def shifts_of(
     only = "t.team = ?" if team is not None else "true"
     query = _QUERY.format(policy=cases, only=only)
     teams = [team] if team is not None else []
-    rows = connection.execute(query, [*values, since, until, *teams, list(TARGETS)]).fetchall()
-    return [Shift(*row) for row in rows]
+    rows = connection.execute(query, [*values, since, until, *teams]).fetchall()
+    return sorted((Shift(*row) for row in rows), key=_order)
 
 
 def _seconds(policy: Policy, target: str) -> float | None:

@@ -77,7 +77,9 @@ def command(
     else:
         _print(summary, replay)
         if compare is not None:
-            click.echo(f"\nJudged by {policies.name}, and then by {compare.name}:\n")
+            click.echo(
+                f"\nJudged by {policies}, and then by {compare}; of each target the teams and priorities that differ:\n"
+            )
             show(Console(), shifts)
     if bad or replay.refused:
         ctx.exit(1)
