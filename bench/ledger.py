@@ -166,8 +166,13 @@ def _generate(path: Path, tickets: int) -> int:
 
 def _read(path: Path, figures: dict[str, float | int | str]) -> None:
     since, until = datetime(YEAR, 11, 1, tzinfo=UTC), datetime(YEAR, 12, 1, tzinfo=UTC)
-    for name, period in {"a month's files": (since - timedelta(days=31), until), "all files": (None, None)}.items():
-        with _timed(figures, f"figures of a month, from {name}"), opened(path, *period) as views:
+    month = since - timedelta(days=31), until
+    for name, period, copied in (
+        ("two months' files", month, False),
+        ("two months' files, copied", month, True),
+        ("all files", (None, None), False),
+    ):
+        with _timed(figures, f"figures of a month, from {name}"), opened(path, *period, copied=copied) as views:
             for what, query in _MONTH.items():
                 began = time.monotonic()
                 views.execute(query, {"since": since, "until": until}).fetchall()
