@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def connected(**config: Any) -> duckdb.DuckDBPyConnection:
     """A database in memory, in UTC, that loads no extension from elsewhere; `config` as in DuckDB's manual."""
-    ours = {
+    ours: dict[str, Any] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
         "temp_directory": str(Path(tempfile.gettempdir(), f"slawatch-{uuid4().hex}")),  # not where it was started
