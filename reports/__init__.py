@@ -1,0 +1,1 @@
+"""What managers read: the ledger of all tickets as files, the measures over it, the reports."""

@@ -1,0 +1,1 @@
+"""The ledger as Parquet files, read with DuckDB."""
