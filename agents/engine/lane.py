@@ -175,12 +175,9 @@ class Lane:
 
     async def _send(self, work: _Work) -> None:
         changes = work.changes
-        if changes.alerts:
-            # A ticket that says "announced" must not outlive its alert.
-            await asyncio.gather(*await self._send_outs(changes.alerts))
-        if changes.records:
-            for acknowledgement in await self._send_outs(changes.records):
-                self._await(work, acknowledgement, None)
+        if changes.alerts or changes.records:
+            # A ticket that says "announced" must not outlive its alert, nor one that was answered its ledger's record.
+            await asyncio.gather(*await self._send_outs(changes.alerts), *await self._send_outs(changes.records))
         if changes.tickets:
             await self._send_tickets(work)
         elif changes.derived:
@@ -223,7 +220,9 @@ class Lane:
         around = self._around
         acknowledgement = await around.batches.send_batch(batch, around.changelog, partition=self.number)
         self._open_derived = derived
-        self._await(work, acknowledgement, partial(self._settle, work.changes.cold, rows, derived))
+        work.waiting += 1
+        settle = partial(self._settle, work.changes.cold, rows, derived)
+        acknowledgement.add_done_callback(partial(self._acknowledged, work, settle))
 
     def _keep_derived(self, derived: Rows) -> None:
         # Local writes keep the order in which they were caused.
@@ -232,15 +231,9 @@ class Lane:
         else:
             self.store.settle({}, derived, self.store.mark, ())
 
-    def _await(self, work: _Work, acknowledgement: asyncio.Future[Any], then: Callable[[int], None] | None) -> None:
-        work.waiting += 1
-        acknowledgement.add_done_callback(partial(self._acknowledged, work, then))
-
-    def _acknowledged(self, work: _Work, then: Callable[[int], None] | None, done: asyncio.Future[Any]) -> None:
+    def _acknowledged(self, work: _Work, settle: Callable[[int], None], done: asyncio.Future[Any]) -> None:
         try:
-            offset = done.result().offset
-            if then is not None:
-                then(offset)
+            settle(done.result().offset)
         except BaseException as error:  # noqa: BLE001 - in a callback nobody else would see it
             self._around.fail(f"partition {self.number}: a write was not acknowledged: {error!r}")
         self._step(work)

@@ -9,6 +9,7 @@ import time
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from confluent_kafka import Producer
@@ -146,6 +147,7 @@ async def read_anew(house: Installation) -> None:
         await consumer.commit(dict.fromkeys(places, 0))
 
 
+@pytest.mark.alone  # deadlines come while it is judged
 async def test_repeats_disorder_and_the_whole_input_read_again_change_nothing(
     kafka: str,
     redis_server: RedisServer,

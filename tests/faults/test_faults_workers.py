@@ -10,6 +10,7 @@ from collections import defaultdict
 from signal import SIGKILL, SIGSTOP
 from typing import TYPE_CHECKING
 
+import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from fault_site import Site
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from conftest import Figures
     from services import RedisServer
     from supervised import Supervised
+
+pytestmark = pytest.mark.alone
 
 SESSION = 3.0  # seconds, of an Installation's processes
 PLANNED = 5.0  # seconds that a planned hand-over may take
