@@ -209,7 +209,7 @@ class TicketPartition:
                 tickets[key] = kept
         for key, kept in tickets.items():
             changes.tickets[key] = ticket.encode(kept)
-            self._alarms.set(key, self._next_alarm(kept))
+            self._alarms.set(key, self._next_alarm(key.decode(), kept))
         return changes
 
     def rest(self, now: int) -> Changes:
@@ -321,7 +321,7 @@ class TicketPartition:
                 for item in work.counted if stale else ():
                     self.windows.add(work.labels, item)
             self.tickets += 1
-            self._alarms.set(key, self._next_alarm(kept))
+            self._alarms.set(key, self._next_alarm(key.decode(), kept))
             if kept.judged_by != self._judging_by:
                 others.append(key)
         self.to_judge, self._judging = len(others), iter(others)
@@ -408,7 +408,7 @@ class TicketPartition:
 
     def _finish(self, changes: Changes, key: bytes, work: Work) -> None:
         """Write a changed ticket, and count the difference it makes."""
-        kept = work.ticket
+        ticket_id, kept = key.decode(), work.ticket
         changes.tickets[key] = ticket.encode(kept)
         self.to_judge -= work.anew
         self._ready.drop(key)
@@ -420,12 +420,12 @@ class TicketPartition:
             self._stand(after, 1)
         self.tickets += not work.known
         self.orphans += (after.labels is None) - (work.known and work.labels is None)
-        record = ledger.encode(key.decode(), kept)
+        record = ledger.encode(ticket_id, kept)
         if record is not None:
             changes.records.append(Out(self.rules.ledger, key, record))
             if after.standing is None:
                 changes.cold.add(key)
-        self._alarms.set(key, self._next_alarm(kept))
+        self._alarms.set(key, self._next_alarm(ticket_id, kept))
 
     def _stand(self, work: Work, n: int) -> None:
         if work.standing is not None and work.labels is not None:
@@ -454,8 +454,8 @@ class TicketPartition:
             if measure < ARRIVALS:
                 self._verdicts[measure, met, sign] += 1
 
-    def _next_alarm(self, kept: Ticket) -> int | None:
-        announcing = alerts.next_alarm(kept, self.rules.policies, self._now - self.rules.max_age)
+    def _next_alarm(self, ticket_id: str, kept: Ticket) -> int | None:
+        announcing = alerts.next_alarm(ticket_id, kept, self.rules.policies, self._now - self.rules.max_age)
         if kept.state is not None and not kept.state.done:
             return announcing
         forgetting = self._forget_at(kept)

@@ -12,7 +12,7 @@ from streams.instants import MINUTE, format_instant
 from streams.policies import TARGETS
 
 Level = Literal["warning", "breach", "escalation", "operations"]
-Kind = Literal["raised", "corrected", "recovered"]
+Kind = Literal["raised", "corrected", "recovered", "acknowledged"]
 
 Subject = Literal["input", "retention", "clock", "partitions", "changelog", "workers", "delivery", "config", "calendar"]
 """What an alert of level `operations` is about."""
@@ -41,6 +41,9 @@ class Alert(msgspec.Struct, kw_only=True, gc=False):
     late: bool = False
     message: str | msgspec.UnsetType = msgspec.UNSET
     """What is wrong with the monitor itself: level `operations`, of no ticket."""
+    acknowledged_by: str | msgspec.UnsetType | None = msgspec.UNSET
+    acknowledged_at: str | msgspec.UnsetType = msgspec.UNSET
+    """Who took the breach first, where somebody had by then."""
     destination: str | msgspec.UnsetType = msgspec.UNSET
     """Of `operations` that are about a destination: which one."""
 

@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from streams.alert_record import Alert, Level, alert_id
+from streams.alert_record import Alert, Kind, Level, alert_id
 from streams.clocks import Clock
-from streams.facts import CANCELLED, Mark
+from streams.facts import CANCELLED, Acknowledged, Mark
 from streams.fold import State
 from streams.instants import MINUTE, SECOND, format_instant
 from streams.policies import TARGETS, Policies, Promise
@@ -19,6 +19,8 @@ LATE: Final = MINUTE
 """An alert decided later than this after deadline and grace says so."""
 
 _LEVELS: Final[dict[str, Level]] = {"warning": "warning", "breach": "breach", "escalation": "escalation"}
+_STANDING: Final = ("breach", "escalation")
+"""Levels of what may prove wrong, be answered or be acknowledged. A warning was right when it rang."""
 
 
 class Gate(NamedTuple):
@@ -37,16 +39,22 @@ class Due(NamedTuple):
     """Something to announce, and from when on."""
 
     at: int
+    kind: Kind
     mark: Mark
     clock: Clock | None
 
 
-def next_alarm(ticket: Ticket, policies: Policies, announced_from: int) -> int | None:
+_Which = tuple[str, int, int, str]
+"""Which alert of a ticket: level, target, cycle, and threshold or step."""
+_Pending = tuple[int, Kind, _Which, Clock | None]
+
+
+def next_alarm(ticket_id: str, ticket: Ticket, policies: Policies, announced_from: int) -> int | None:
     """The earliest instant at which `ring` has something to do, if no event comes before.
 
     `announced_from`: breaches of deadlines before it are not announced (the wall clock less the maximum age).
     """
-    earliest = min([at for at, *_ in _pending(ticket, policies, announced_from)], default=None)
+    earliest = min([at for at, *_ in _pending(ticket_id, ticket, policies, announced_from)], default=None)
     for clock in ticket.state.clocks if ticket.state is not None else ():
         # A breach is recorded also where there is nothing to announce: each deadline is passed by a ring.
         deadline = clock.deadline if clock.since is not None and clock.breached is None else None
@@ -59,24 +67,20 @@ def ring(ticket_id: str, ticket: Ticket, policies: Policies, gate: Gate) -> list
     """What is to be announced now, in order; the ticket is settled up to the gate and remembers what was announced."""
     ticket.settled_at = max(ticket.settled_at, gate.up_to + 1)
     alerts: list[tuple[Due, Alert]] = []
-    pending = [Due(at, Mark(*mark), clock) for at, mark, clock in _pending(ticket, policies, gate.now - gate.max_age)]
-    for due in sorted(pending, key=lambda due: due.at):
-        if due.at > gate.up_to:
-            break
-        assert ticket.state is not None
-        if due.mark.corrected:
-            raised = msgspec.structs.replace(due.mark, corrected=False)
-            ticket.marks = [due.mark if mark == raised else mark for mark in ticket.marks]
-        else:
-            if due.mark.level == "escalation" and _acknowledged(ticket_id, ticket.state, due.mark):
-                # Remembered as if it had been taken back: it is never said, nor corrected.
-                ticket.marks = [*ticket.marks, msgspec.structs.replace(due.mark, corrected=True)]
-                continue
-            ticket.marks = [*ticket.marks, due.mark]
-            if due.mark.level == "warning" and _breached_by(due.clock, ticket.state, gate.up_to + 1):
+    while pending := _due(ticket_id, ticket, policies, gate):  # once more: what was just told may be over already
+        for at, kind, which, clock in pending:
+            assert ticket.state is not None
+            _remember(ticket, which, kind)
+            if kind == "raised" and which[0] == "warning" and _breached_by(clock, ticket.state, gate.up_to + 1):
                 continue  # the breach says it
-        alerts.append((due, _alert(ticket_id, ticket.state, due, policies, gate)))
+            due = Due(at, kind, Mark(*which), clock)
+            alerts.append((due, _alert(ticket_id, ticket, due, policies, gate)))
     return alerts
+
+
+def _due(ticket_id: str, ticket: Ticket, policies: Policies, gate: Gate) -> list[_Pending]:
+    pending = _pending(ticket_id, ticket, policies, gate.now - gate.max_age)
+    return sorted([row for row in pending if row[0] <= gate.up_to], key=lambda row: row[0])
 
 
 def recall(ticket: Ticket, said: Alert) -> bool:
@@ -85,52 +89,82 @@ def recall(ticket: Ticket, said: Alert) -> bool:
     if target is None or said.level == "operations":
         return False
     detail = str(said.step) if said.step is not None else said.threshold or ""
-    raised = Mark(said.level, target, said.cycle, detail)
-    corrected = msgspec.structs.replace(raised, corrected=True)
-    if corrected in ticket.marks or (raised in ticket.marks and said.kind != "corrected"):
-        return False
-    others = [mark for mark in ticket.marks if mark != raised]
-    ticket.marks = [*others, corrected if said.kind == "corrected" else raised]
+    return _remember(ticket, (said.level, target, said.cycle, detail), said.kind)
+
+
+def _remember(ticket: Ticket, which: _Which, kind: Kind) -> bool:
+    """That this was told of an alert; whether that is new."""
+    since: dict[str, bool] = {} if kind == "raised" else {kind: True}
+    marks = ticket.marks
+    for place, mark in enumerate(marks):
+        if _which(mark) == which:
+            changed = msgspec.structs.replace(mark, **since)
+            ticket.marks = [*marks[:place], changed, *marks[place + 1 :]]
+            return changed != mark
+    ticket.marks = [*marks, msgspec.structs.replace(Mark(*which), **since)]
     return True
 
 
 def correct_silently(ticket: Ticket) -> None:
     """Take back what is no longer so without a word: a changed policy on a ticket that is done wakes nobody."""
-    wrong = {mark for mark in ticket.marks if not mark.corrected and _is_wrong(ticket, mark)}
-    ticket.marks = [msgspec.structs.replace(mark, corrected=True) if mark in wrong else mark for mark in ticket.marks]
+    for mark in ticket.marks:
+        if not mark.corrected and _is_wrong(ticket, mark):
+            _remember(ticket, _which(mark), "corrected")
 
 
-def _pending(
-    ticket: Ticket, policies: Policies, announced_from: int
-) -> Iterator[tuple[int, tuple[str, int, int, str, bool], Clock | None]]:
-    """What there is to announce: from when on, the fields of its mark, and the clock."""
+def _which(mark: Mark) -> _Which:
+    return mark.level, mark.target, mark.cycle, mark.detail
+
+
+def _pending(ticket_id: str, ticket: Ticket, policies: Policies, announced_from: int) -> Iterator[_Pending]:
+    """What there is to announce: from when on, as what, of which alert and clock."""
     state = ticket.state
     if state is None:
         return
     marks = ticket.marks
-    for mark in marks:
-        if not mark.corrected and _is_wrong(ticket, mark):
-            yield state.last_at, (mark.level, mark.target, mark.cycle, mark.detail, True), _clock_of(state, mark)
+    if marks:
+        yield from _became(ticket_id, ticket, state, announced_from)
     if state.status == CANCELLED:
         return
     promises = policies.to(state)
-    announced = {(mark.level, mark.target, mark.cycle, mark.detail) for mark in marks} if marks else ()
+    announced = {_which(mark) for mark in marks} if marks else ()
     for clock in state.clocks:
         overdue_at = clock.breached if clock.breached is not None or clock.since is None else clock.deadline
         if overdue_at is None:
             continue
         breach = ("breach", clock.target, clock.cycle, "")
         if breach not in announced and _deadline(clock, overdue_at) >= announced_from:
-            yield overdue_at, (*breach, False), clock
+            yield overdue_at, "raised", breach, clock
         if clock.since is None:
             continue
         promise = promises.of(clock.target, clock.start)
         if promise is not None and promise.warn and clock.breached is None:
             for at, text in _warnings(clock, promise):
                 if at < overdue_at and ("warning", clock.target, clock.cycle, text) not in announced:
-                    yield at, ("warning", clock.target, clock.cycle, text, False), clock
-        if promise is not None and promise.escalate:
+                    yield at, "raised", ("warning", clock.target, clock.cycle, text), clock
+        if promise is not None and promise.escalate and _taken(ticket_id, ticket, clock) is None:
             yield from _escalations(clock, promise, overdue_at, marks, announced_from)
+
+
+def _became(ticket_id: str, ticket: Ticket, state: State, announced_from: int) -> list[_Pending]:
+    """What became of breaches that were told: there was none; somebody took it before the answer; it was answered.
+
+    A clock that a second hand-over ended was not answered.
+    """
+    found: list[_Pending] = []
+    for mark in ticket.marks:
+        if mark.corrected or mark.level not in _STANDING:
+            continue
+        clock, which = _clock_of(state, mark), _which(mark)
+        if _is_wrong(ticket, mark):
+            found.append((state.last_at, "corrected", which, clock))
+        elif clock is not None and state.status != CANCELLED:
+            taken, stop = None if mark.acknowledged else _taken(ticket_id, ticket, clock), clock.stop
+            if taken is not None and taken.at >= announced_from and (stop is None or taken.at < stop):
+                found.append((taken.at, "acknowledged", which, clock))
+            if stop is not None and stop >= announced_from and not mark.recovered and not clock.withdrawn:
+                found.append((stop, "recovered", which, clock))
+    return found
 
 
 def _deadline(clock: Clock, overdue_at: int) -> int:
@@ -147,7 +181,7 @@ def _warnings(clock: Clock, promise: Promise) -> Iterator[tuple[int, str]]:
 
 def _escalations(
     clock: Clock, promise: Promise, overdue_at: int, marks: list[Mark], announced_from: int
-) -> list[tuple[int, tuple[str, int, int, str, bool], Clock | None]]:
+) -> list[_Pending]:
     """The steps that come after a breach which was announced and stands, or will be, in the hours of its limit."""
     ours = [mark for mark in marks if mark.target == clock.target and mark.cycle == clock.cycle]
     of_clock = {(mark.level, mark.detail): mark for mark in ours}
@@ -156,16 +190,16 @@ def _escalations(
         return []
     steps = [(str(step), after) for step, after in enumerate(promise.escalate, 1)]
     return [
-        (promise.calendar.add(overdue_at, after), ("escalation", clock.target, clock.cycle, step, False), clock)
+        (promise.calendar.add(overdue_at, after), "raised", ("escalation", clock.target, clock.cycle, step), clock)
         for step, after in steps
         if ("escalation", step) not in of_clock
     ]
 
 
 def _is_wrong(ticket: Ticket, mark: Mark) -> bool:
-    """Whether a breach was announced that was none, or told to further people. A warning was right when it rang."""
+    """Whether a breach was announced that was none, or told to further people."""
     state = ticket.state
-    if mark.level == "warning" or state is None:
+    if mark.level not in _STANDING or state is None:
         return False
     clock = _clock_of(state, mark)
     if clock is not None:
@@ -174,14 +208,18 @@ def _is_wrong(ticket: Ticket, mark: Mark) -> bool:
     return not kept or mark.cycle > min(kept)  # an older one went into the totals
 
 
-def _acknowledged(ticket_id: str, state: State, escalation: Mark) -> bool:
-    """Whether somebody has acknowledged the breach that would be told to further people, or an earlier step of it."""
-    if not state.acknowledged:
-        return False
-    target, cycle = escalation.target, escalation.cycle
-    earlier = [Mark("escalation", target, cycle, str(step)) for step in range(1, int(escalation.detail))]
-    ids = [alert_id(ticket_id, mark) for mark in [Mark("breach", target, cycle), *earlier]]
-    return any(fact.alert_id in ids for fact in state.acknowledged)
+def _taken(ticket_id: str, ticket: Ticket, clock: Clock) -> Acknowledged | None:
+    """The first acknowledgement of the clock's breach, or of any step that was told of it."""
+    state = ticket.state
+    if state is None or not state.acknowledged:
+        return None
+    ours = [mark for mark in ticket.marks if mark.target == clock.target and mark.cycle == clock.cycle]
+    told = [Mark("breach", clock.target, clock.cycle), *[mark for mark in ours if mark.level == "escalation"]]
+    ids = [alert_id(ticket_id, mark) for mark in told]
+    for fact in state.acknowledged:
+        if fact.alert_id in ids:
+            return fact
+    return None
 
 
 def _breached_by(clock: Clock | None, state: State, now: int) -> bool:
@@ -195,11 +233,12 @@ def _clock_of(state: State, mark: Mark) -> Clock | None:
     return None
 
 
-def _alert(ticket_id: str, state: State, due: Due, policies: Policies, gate: Gate) -> Alert:
-    mark, clock = due.mark, due.clock
+def _alert(ticket_id: str, ticket: Ticket, due: Due, policies: Policies, gate: Gate) -> Alert:
+    state, mark, clock = ticket.state, due.mark, due.clock
+    assert state is not None
     alert = Alert(
         alert_id=alert_id(ticket_id, mark),
-        kind="corrected" if mark.corrected else "raised",
+        kind=due.kind,
         level=_LEVELS[mark.level],
         threshold=mark.detail or None if mark.level != "escalation" else None,
         step=int(mark.detail) if mark.level == "escalation" else None,
@@ -213,13 +252,16 @@ def _alert(ticket_id: str, state: State, due: Due, policies: Policies, gate: Gat
     )
     if clock is not None:
         missed = _deadline(clock, due.at) if mark.level == "breach" else due.at
-        alert.late = not mark.corrected and gate.now > missed + gate.grace + LATE
+        alert.late = due.kind == "raised" and gate.now > missed + gate.grace + LATE
         alert.policy = clock.policy
         alert.started_at = format_instant(clock.start)
         alert.limit_seconds = clock.limit / SECOND
         alert.elapsed_seconds = _elapsed(clock, state, policies, gate.up_to) / SECOND
         deadline = clock.deadline if clock.breached is None else _deadline(clock, clock.breached)
         alert.deadline = format_instant(deadline) if deadline is not None else None
+        taken = _taken(ticket_id, ticket, clock) if due.kind in ("recovered", "acknowledged") else None
+        if taken is not None:
+            alert.acknowledged_by, alert.acknowledged_at = taken.by, format_instant(taken.at)
     return alert
 
 

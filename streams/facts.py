@@ -151,7 +151,7 @@ def preference(fact: Fact) -> tuple[int, int, bytes]:
 
 
 class Mark(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """An alert that was announced: a fact of its own, which no refold takes back."""
+    """An alert that was announced, and what was told of it since: a fact of its own, which no refold takes back."""
 
     level: str
     target: int
@@ -159,6 +159,8 @@ class Mark(msgspec.Struct, array_like=True, gc=False, frozen=True):
     detail: str = ""
     """The threshold or the step."""
     corrected: bool = False
+    recovered: bool = False
+    acknowledged: bool = False
 
 
 class Summary(msgspec.Struct, array_like=True, gc=False):
