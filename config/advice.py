@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from config.errors import Problem, shown
 from config.policies import promise_terms
 from config.rota import LOOK_AHEAD, Feed, gaps
+from streams.alert_record import OPERATIONS
 from streams.instants import DAY, format_instant, to_datetime
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _unused(routing: Routing) -> Iterator[tuple[str, str]]:
 
 def _untold(routing: Routing) -> str | None:
     """Why those who run the monitor may not hear that it is not well."""
-    own = [route for route in routing.routes if "operations" in route.when.get("level", ())]
+    own = [route for route in routing.routes if OPERATIONS in route.when.get("level", ())]
     if not own:
         return "the monitor's own alerts have no route (write one that asks for level: operations)"
     told = {name for route in own for name in route.to}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from config.hours import Hours, read_hours
 from config.matching import fits, read_when
+from streams.alert_record import OPERATIONS
 from streams.instants import DAY
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Quiet:
 
     def holds_until(self, alert: Mapping[str, Any], now: int) -> int | None:
         """When a message of this alert may go, decided at the instant now; None: at once."""
-        if alert.get("level") == "operations" or any(fits(when, alert) for when in self.passes):
+        if alert.get("level") == OPERATIONS or any(fits(when, alert) for when in self.passes):
             return None
         until = now
         while until < now + LONGEST_HOLD:

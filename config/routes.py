@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from config.matching import unfit
 from config.quiet import held_until
 from config.rota import in_order
+from streams.alert_record import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,11 +58,15 @@ class Tried(NamedTuple):
 
 
 class Stop(NamedTuple):
-    """A destination of an alert; quiet hours of the name `quiet` hold its message until `until` (microseconds)."""
+    """A destination of an alert; quiet hours of the name `quiet` hold its message until `until` (microseconds).
+
+    `asked`: its route asks for this kind of alert by name.
+    """
 
     destination: str
     until: int | None = None
     quiet: str | None = None
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +100,14 @@ class Routing:
     def stops(self, alert: Mapping[str, Any], now: int) -> list[Stop]:
         """As `route`, each with what quiet hours say. An alert read again stops where it did before."""
         route = self.taken(alert, now)
+        asked = route is not None and "kind" in route.when
         stops = []
         for name in self.route(alert, now):
             quiets = [
                 quiet for quiet in self.quiets.values() if name in quiet.to or (route and quiet.name in route.quiet)
             ]
             until, quiet = held_until(quiets, alert, now) or (None, None)
-            stops.append(Stop(name, until, quiet))
+            stops.append(Stop(name, until, quiet, asked))
         return stops
 
     def on_call(
@@ -120,7 +126,7 @@ class Routing:
 
     def _around(self, alert: Mapping[str, Any], to: list[str]) -> list[str]:
         """That a destination fails is not told there, but by the others of its route, else by any other."""
-        failing = alert.get("destination") if alert.get("level") == "operations" else None
+        failing = alert.get("destination") if alert.get("level") == OPERATIONS else None
         if failing not in to:
             return to
         others = [name for name in to if name != failing]

@@ -34,7 +34,7 @@ ALERT_KEYS = ("level", "step", "target", "kind", "policy", "priority", "team", "
 ALERT_VALUES = {
     "level": ("warning", "breach", "escalation", "operations"),
     "target": (*TARGETS, *SUBJECTS),
-    "kind": ("raised", "corrected", "recovered"),
+    "kind": ("raised", "corrected", "recovered", "acknowledged"),
 }
 STEP_PATTERN = r"[1-9]\d?"
 

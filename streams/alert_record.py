@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -12,6 +12,8 @@ from streams.instants import MINUTE, format_instant
 from streams.policies import TARGETS
 
 Level = Literal["warning", "breach", "escalation", "operations"]
+OPERATIONS: Final = "operations"
+"""The level of what the monitor tells of itself."""
 Kind = Literal["raised", "corrected", "recovered", "acknowledged"]
 
 Subject = Literal["input", "retention", "clock", "partitions", "changelog", "workers", "delivery", "config", "calendar"]
@@ -66,11 +68,11 @@ def operations(
     Processes that notice the same within a minute give it the same id; `about` tells apart what is not the same.
     """
     named = [part for part in (about, destination) if part]
-    identity = "\x1f".join(["operations", subject, str(since // MINUTE), *named])
+    identity = "\x1f".join([OPERATIONS, subject, str(since // MINUTE), *named])
     return Alert(
         alert_id=blake2b(identity.encode(), digest_size=12).hexdigest(),
         kind="recovered" if over else "raised",
-        level="operations",
+        level=OPERATIONS,
         ticket_id="",
         target=subject,
         cycle=0,

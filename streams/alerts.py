@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from streams.alert_record import Alert, Kind, Level, alert_id
+from streams.alert_record import OPERATIONS, Alert, Kind, Level, alert_id
 from streams.clocks import Clock
 from streams.facts import CANCELLED, Acknowledged, Mark
 from streams.fold import State
@@ -86,7 +86,7 @@ def _due(ticket_id: str, ticket: Ticket, policies: Policies, gate: Gate) -> list
 def recall(ticket: Ticket, said: Alert) -> bool:
     """Have the ticket remember an alert of it that was written; whether it did not know of it."""
     target = TARGETS.index(said.target) if said.target in TARGETS else None
-    if target is None or said.level == "operations":
+    if target is None or said.level == OPERATIONS:
         return False
     detail = str(said.step) if said.step is not None else said.threshold or ""
     return _remember(ticket, (said.level, target, said.cycle, detail), said.kind)

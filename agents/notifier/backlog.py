@@ -6,6 +6,8 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING
 
+from streams.alert_record import OPERATIONS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -118,6 +120,6 @@ def _passes(alert: Alert, other: Alert) -> bool:
 def _apart(job: Job) -> bool:
     """What the monitor says of itself is never summed up: it is little, and the digest would hide it.
 
-    What is silenced goes nowhere, and waits for nothing.
+    What is silenced goes nowhere, and waits for nothing; what only changes a message makes no noise.
     """
-    return job.message.alert.level == "operations" or bool(job.silence)
+    return job.message.alert.level == OPERATIONS or bool(job.silence) or job.only_change

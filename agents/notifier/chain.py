@@ -11,7 +11,7 @@ from agents.notifier.claims import Claim, ClaimsUnavailable, Held
 from agents.notifier.decide import Action, decide
 from agents.notifier.fates import Fates
 from agents.notifier.http import Editor, Outcome, Result
-from agents.notifier.message import AGAIN, DIGEST, Delivery, digest_of, key_of
+from agents.notifier.message import AGAIN, DIGEST, FOLLOWING, Delivery, digest_of, key_of
 from streams.instants import SECOND, format_instant
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from agents.notifier.site import Site
 
 log = logging.getLogger("slawatch.notifier")
-
-CHANGES = ("recovered", "acknowledged")
-"""Kinds of alerts that change the message of the raised one, where the service can; elsewhere they are messages."""
 
 
 class Chain:
@@ -40,9 +37,17 @@ class Chain:
         self.recording = 0
         self.waits_for_claims = False
 
+    @property
+    def edits(self) -> bool:
+        """Whether the service can change a message that it has taken."""
+        return isinstance(self._sender, Editor)
+
     async def deliver(self, job: Job) -> None:
         """One turn of one message. Raises ClaimsUnavailable."""
         site, alert = self._site, job.message.alert
+        if job.only_change and self._change(job.message) is None:
+            self.skip(job)  # its alert was told within a digest, or not at all
+            return
         asked = site.ticks()
         claim = await self.claim(job.message.key, job.token, job.over)
         age = site.clock() - max(alert.decided_at, job.hold)
@@ -98,7 +103,7 @@ class Chain:
         """Send, unless it is later than `latest`: this process may have stood still, and another may be at it."""
         site = self._site
         change = self._change(job.message)
-        if not await self.place(card=not job.alone):
+        if not await self.place(card=not job.alone and change is None):
             await self.release(job)
             return
         # Whoever has neither us nor our claims to ask is told that it may soon have arrived. Claims that die with
@@ -111,9 +116,13 @@ class Chain:
             return
         if site.claims.durable:
             site.outcomes.put(sending, nothing)
-        site.storm.sent(site.ticks())
         began = site.ticks()
-        result = await self.send(job, repeat=repeat, change=change)
+        result = Result(Outcome.REFUSED)
+        if change is not None:
+            result = await self._edit(job, change)
+        if result.outcome is Outcome.REFUSED and not job.only_change:
+            site.storm.sent(site.ticks())
+            result = await self.send(job, repeat=repeat)
         if result.outcome is Outcome.SENT:
             self._sent(job, result)
         elif result.outcome is Outcome.REFUSED:
@@ -121,32 +130,38 @@ class Chain:
         else:
             await self.put_off(job, result, began)
 
-    async def send(self, errand: Job | Batch, *, repeat: bool, change: str | None = None) -> Result:
+    async def send(self, errand: Job | Batch, *, repeat: bool) -> Result:
         """One attempt, counted; an answer of the destination's, whichever, is one."""
         site = self._site
         errand.attempts += 1
-        result = Result(Outcome.REFUSED)
-        if change is not None and isinstance(self._sender, Editor):
-            result = await self._sender.update(change, errand.message)
-            if result.outcome is Outcome.UNKNOWN:  # it may be done once more: nobody sees a second time
-                result = result._replace(outcome=Outcome.FAILED)
-            elif result.outcome is Outcome.REFUSED:
-                log.warning("%s: what told of %s cannot be changed (%s)", site.name, errand.message.key, result.error)
-        if result.outcome is Outcome.REFUSED:
-            errand.repeated = errand.repeated or repeat
-            if repeat:
-                site.metrics.repeated.labels(site.name).inc()
-            result = await self._sender.send(self._threaded(errand.message), repeat=repeat)
+        errand.repeated = errand.repeated or repeat
+        if repeat:
+            site.metrics.repeated.labels(site.name).inc()
+        result = await self._sender.send(self._threaded(errand.message), repeat=repeat)
         site.attempted(site.name, result)
         if result.outcome in (Outcome.SENT, Outcome.REFUSED):
             site.pressure.succeeded()
         return result
 
+    async def _edit(self, job: Job, reference: str) -> Result:
+        """One attempt to change the message of this reference. One that is refused says nothing of the destination."""
+        site = self._site
+        assert isinstance(self._sender, Editor)
+        result = await self._sender.update(reference, job.message)
+        if result.outcome is Outcome.UNKNOWN:  # it may be done once more: nobody sees a second time
+            result = result._replace(outcome=Outcome.FAILED)
+        if result.outcome is Outcome.REFUSED:
+            log.warning("%s: what told of %s cannot be changed (%s)", site.name, job.message.key, result.error)
+            return result
+        job.attempts += 1
+        site.attempted(site.name, result)
+        if result.outcome is Outcome.SENT:
+            site.pressure.succeeded()
+        return result
+
     def _change(self, message: Message) -> str | None:
         """What the service calls the message that this one changes; None where it is to be a message of its own."""
-        if message.alert.kind not in CHANGES or not isinstance(self._sender, Editor):
-            return None
-        return self._raised(message)
+        return self._raised(message) if message.alert.kind in FOLLOWING and self.edits else None
 
     def _threaded(self, message: Message) -> Message:
         """What follows on a message goes below it, where the service can."""

@@ -69,13 +69,13 @@ class Intake:
             alert = self._read(record)
             if alert is not None:
                 self._metrics.alerts.inc()
-                stops = self._stops(alert)
-                if not stops:
+                jobs = self._jobs(alert, partition, record.offset)
+                if not jobs and not alert.follows:
                     self._metrics.unrouted.inc()
-                for stop in stops:
-                    lane = self.lanes[stop.destination]
+                for job in jobs:
+                    lane = self.lanes[job.message.destination]
                     if lane.name not in partition.behind and lane.room > 0:
-                        lane.put(self._job(alert, stop, partition, record.offset))
+                        lane.put(job)
                     else:
                         partition.behind.setdefault(lane.name, record.offset)
             partition.position = record.offset + 1
@@ -89,9 +89,9 @@ class Intake:
                 partition.behind[lane.name] = record.offset
                 return
             alert = self._read(record)
-            for stop in self._stops(alert) if alert is not None else ():
-                if alert is not None and stop.destination == lane.name:
-                    lane.put(self._job(alert, stop, partition, record.offset))
+            for job in self._jobs(alert, partition, record.offset) if alert is not None else ():
+                if job.message.destination == lane.name:
+                    lane.put(job)
             partition.behind[lane.name] = record.offset + 1
         self.caught_up(partition, lane, partition.behind[lane.name])
 
@@ -119,16 +119,28 @@ class Intake:
             log.error("offset %d is no alert and is passed over: %s", record.offset, error)
             return None
 
-    def _stops(self, alert: Alert) -> Sequence[Stop]:
-        """By the hour at which it was decided, so that an alert read again goes where it went before."""
-        return self._routes.stops(alert.record, alert.decided_at)
+    def _jobs(self, alert: Alert, partition: Partition, offset: int) -> list[Job]:
+        """By the hour at which it was decided, so that an alert read again goes where it went before.
 
-    def _job(self, alert: Alert, stop: Stop, partition: Partition, offset: int) -> Job:
+        What became of an alert changes its messages, wherever they are; it is a message only where its route asks for
+        that kind by name.
+        """
+        stops = self._routes.stops(alert.record, alert.decided_at)
+        if alert.follows:
+            stops = [stop for stop in stops if stop.asked]
         silence = self._silencing(alert.record, alert.decided_at)
-        return Job(
-            Message(alert, stop.destination),
-            partition,
-            offset,
-            hold=stop.until or 0,
-            silence=silence.id if silence is not None else "",
-        )
+        jobs = [
+            Job(
+                Message(alert, stop.destination),
+                partition,
+                offset,
+                hold=stop.until or 0,
+                silence=silence.id if silence is not None else "",
+            )
+            for stop in stops
+        ]
+        if alert.follows:
+            told = {stop.destination for stop in stops}
+            others = [name for name, lane in self.lanes.items() if lane.edits and name not in told]
+            jobs += [Job(Message(alert, name), partition, offset, only_change=True) for name in others]
+        return jobs

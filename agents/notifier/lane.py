@@ -133,6 +133,11 @@ class Lane:
         return self.limit - len(self._backlog.queue) - self._chain.recording
 
     @property
+    def edits(self) -> bool:
+        """Whether its service can change a message that it has taken."""
+        return self._chain.edits
+
+    @property
     def waits_for_claims(self) -> bool:
         """Whether the claims could not be asked the last time."""
         return self._chain.waits_for_claims

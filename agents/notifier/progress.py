@@ -80,6 +80,7 @@ class Job:
     silence: str = ""  # the id of the silence that its alert falls under: it is told to nobody
     over: str = ""  # a token that may still hold the claim, of which it is known what it came to
     busy: bool = False  # being sent, or in a digest that is
+    only_change: bool = False  # nobody is to get a message of it: it changes one that is there, or is nothing
     swept: bool = False  # was looked for among those that have ended
     alone: bool = False  # goes out as a card though few more may: it is the only one there is to sum up
 

@@ -15,6 +15,8 @@ TICKET_LENGTH = 40
 FIELD_LENGTH = 24
 MESSAGE_LENGTH = 300
 _LONGEST = 1e10  # seconds
+_OVER = {"resolution": "resolved", "complaint_resolution": "resolved", "acceptance": "accepted"}
+"""What ends a clock, by its target; the others' an answer."""
 
 
 def sentence(alert: Mapping[str, Any], words: Mapping[str, str] = ENGLISH) -> str:
@@ -95,10 +97,11 @@ def _event(alert: Mapping[str, Any], words: Mapping[str, str]) -> str:
     if alert.get("kind") == "acknowledged":
         who = tame(alert.get("acknowledged_by") or "", FIELD_LENGTH)
         return words["taken_by"].format(who=who) if who else ""
+    if alert.get("kind") == "recovered":
+        over = words[_OVER.get(str(alert.get("target")), "answered")]
+        return over.format(elapsed=span(elapsed, words)) if elapsed is not None else ""
     if limit is None or elapsed is None:
         return words["overdue_now"] if alert.get("level") != "warning" else words["due_now"]
-    if alert.get("kind") == "recovered":
-        return words["answered"].format(elapsed=span(elapsed, words))
     if alert.get("level") == "warning":
         return words["due"].format(left=span(limit - elapsed, words)) if limit - elapsed >= 1 else words["due_now"]
     return words["overdue"].format(over=span(elapsed - limit, words)) if elapsed - limit >= 1 else words["overdue_now"]

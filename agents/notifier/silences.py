@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from config.matching import fits
+from streams.alert_record import OPERATIONS
 from streams.instants import format_duration, parse_instant
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 ASKED = ("level", "target", "kind", "policy", "priority", "team", "channel")
 """Fields of an alert record that a silence may ask for."""
-OPERATIONS = "operations"
 
 
 class BadSilence(ValueError):

@@ -324,11 +324,11 @@ def test_quiet_hours_hold_by_route_and_by_destination(tmp_path: Path) -> None:
     calm = {**ALERT, "priority": "low"}
     night, noon = parse_instant("2026-01-06T23:00:00+08:00"), parse_instant("2026-01-06T12:30:00+08:00")
     morning, one = parse_instant("2026-01-07T07:00:00+08:00"), parse_instant("2026-01-06T13:00:00+08:00")
-    assert routing.stops(calm, night) == [("a", morning, "night"), ("b", morning, "night")]
-    assert routing.stops(ALERT, night) == [("a", None, None), ("b", None, None)]
-    assert routing.stops(ALERT, noon) == [("a", None, None), ("b", one, "desk")]
-    assert routing.stops({**calm, "level": "operations"}, noon) == [("a", None, None), ("b", None, None)]
-    assert routing.stops(calm, morning) == [("a", None, None), ("b", None, None)]
+    assert routing.stops(calm, night) == [("a", morning, "night", False), ("b", morning, "night", False)]
+    assert routing.stops(ALERT, night) == [("a", None, None, False), ("b", None, None, False)]
+    assert routing.stops(ALERT, noon) == [("a", None, None, False), ("b", one, "desk", False)]
+    assert routing.stops({**calm, "level": "operations"}, noon) == [("a", None, None, False), ("b", None, None, False)]
+    assert routing.stops(calm, morning) == [("a", None, None, False), ("b", None, None, False)]
 
 
 def test_a_failing_destination_is_told_of_elsewhere(tmp_path: Path) -> None:

@@ -85,6 +85,8 @@ def test_the_first_80_characters_name_target_time_and_ticket(target: str) -> Non
         ({"level": "warning", "elapsed_seconds": 450.0}, "【预警】首次响应 还剩7分钟：工单 T-1"),
         ({"level": "escalation", "step": 2, "elapsed_seconds": 8100.0}, "【升级】第2级 首次响应 已超时2小时：工单 T-1"),
         ({"kind": "recovered"}, "【已恢复】首次响应 已在17分钟后答复：工单 T-1"),
+        ({"kind": "recovered", "target": "resolution"}, "【已恢复】解决 已在17分钟后解决：工单 T-1"),
+        ({"kind": "recovered", "elapsed_seconds": None}, "【已恢复】首次响应：工单 T-1"),
         ({"kind": "corrected"}, "【更正】首次响应 实际未超时：工单 T-1"),
         ({"kind": "acknowledged", "acknowledged_by": "小王"}, "【已确认】首次响应 由小王处理：工单 T-1"),
     ],

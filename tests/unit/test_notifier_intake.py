@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import pytest
 from notices import START, Clock, MemoryLog, Scripted, alert_record
 from prometheus_client import generate_latest
 
 from agents.notifier.claims import MemoryClaims
-from agents.notifier.http import Outcome, Result
+from agents.notifier.http import Outcome, Result, Sender
 from agents.notifier.intake import Intake
 from agents.notifier.lane import Lane
+from agents.notifier.message import Message
 from agents.notifier.metrics import NotifierMetrics
 from agents.notifier.progress import Job, Partition
 from agents.notifier.silences import Silence
@@ -27,11 +29,14 @@ class Record:
 
 
 class ByTeam:
-    """Each team's alerts go to the destinations in its name: `a+b` to a and b. Those of low priority are held."""
+    """Each team's alerts go to the destinations in its name: `a+b` to a and b. Those of low priority are held; those
+    of the channel `all` are asked for whatever their kind.
+    """
 
     def stops(self, alert: Mapping[str, Any], now: int) -> Sequence[Stop]:
         until = now + HOUR if alert["priority"] == "low" else None
-        return [Stop(name, until) for name in str(alert["team"]).split("+")] if alert["team"] else []
+        asked = alert["channel"] == "all"
+        return [Stop(name, until, asked=asked) for name in str(alert["team"]).split("+")] if alert["team"] else []
 
 
 def record(offset: int, team: str) -> Record:
@@ -41,12 +46,12 @@ def record(offset: int, team: str) -> Record:
 class Held(Lane):
     """A lane that never runs; its queue is looked at, and its messages are finished by hand."""
 
-    def __init__(self, name: str, limit: int) -> None:
+    def __init__(self, name: str, limit: int, sender: Sender | None = None) -> None:
         clock = Clock()
         claims = MemoryClaims(clock)
         super().__init__(
             name,
-            Scripted([Result(Outcome.SENT)]),
+            sender or Scripted([Result(Outcome.SENT)]),
             claims=claims,
             outcomes=MemoryLog(claims),
             metrics=NotifierMetrics(),
@@ -219,3 +224,47 @@ def test_a_messages_key_names_alert_kind_and_destination() -> None:
     house, partition, lanes = intake(a=10)
     house.take(partition, [record(1, "a")])
     assert lanes["a"].jobs[0].message.key == f"{alert_record(1)['alert_id']}|raised|a"
+
+
+class Editing(Scripted):
+    """A sender whose service can change messages."""
+
+    async def update(self, reference: str, message: Message) -> Result:
+        return self.results[0]
+
+
+@pytest.mark.parametrize("kind", ["recovered", "acknowledged"])
+def test_what_became_of_an_alert_goes_where_it_changes_a_message_and_where_it_is_asked_for(kind: str) -> None:
+    """Its own route says nothing of where the alert went: the hour, or the priority, may be another by now."""
+    lanes = {name: Held(name, 10, Editing([]) if "bot" in name else None) for name in ("chat", "bot", "other bot")}
+    house = Intake(ByTeam(), lanes, NotifierMetrics())
+    house.partitions[0] = partition = Partition()
+
+    def taken(**fields: Any) -> dict[str, bool]:
+        """The destinations, and whether nothing but a change is wanted there; the same where it is read again."""
+        value = Record(partition.position or 0, msgspec.json.encode(alert_record(**fields)))
+        house.take(partition, [value])
+        found = {name: lane.jobs[-1].only_change for name, lane in lanes.items() if lane.jobs}
+        for lane in lanes.values():
+            for job in list(lane.jobs):
+                lane.finish(job)
+        return found
+
+    for team in ("chat+bot", "chat", ""):
+        assert taken(kind=kind, team=team) == {"bot": True, "other bot": True}
+    assert taken(kind=kind, team="chat+bot", channel="all") == {"chat": False, "bot": False, "other bot": True}
+    for others in ({"kind": "raised"}, {"kind": "corrected"}, {"kind": kind, "level": "operations"}):
+        assert taken(team="chat+bot", **others) == {"chat": False, "bot": False}
+    assert b"sla_notifier_unrouted_alerts_total 0.0" in generate_latest(house._metrics.registry)
+    assert taken(kind="raised", team="") == {}
+    assert b"sla_notifier_unrouted_alerts_total 1.0" in generate_latest(house._metrics.registry)
+
+
+def test_a_change_waits_for_no_quiet_hours_and_no_silence() -> None:
+    """It is seen by nobody who does not look; what was silenced, or is held, has no message that could be changed."""
+    lane = Held("bot", 10, Editing([]))
+    silence = Silence(id="1", when={}, since="", until="", reason="", by="", at="")
+    house = Intake(ByTeam(), {"bot": lane}, NotifierMetrics(), lambda alert, decided_at: silence)
+    house.partitions[0] = partition = Partition()
+    house.take(partition, [Record(0, msgspec.json.encode(alert_record(kind="recovered", team="bot", priority="low")))])
+    assert [(job.hold, job.silence, job.only_change) for job in lane.jobs] == [(0, "", True)]

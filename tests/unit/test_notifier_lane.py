@@ -562,3 +562,18 @@ async def test_what_another_notifier_was_told_to_wait_holds_here_too() -> None:
         clock.now += 100_000
         await eventually(rig.outcomes.ends)
     assert len(sender.sent) == 1
+
+
+async def test_changes_are_no_storm_and_wait_for_none() -> None:
+    """Nobody is called by them: they are neither counted among the cards nor summed up."""
+    references, sender = References(), Changing()
+    changes = [message(number, kind="recovered") for number in range(5)]
+    for change in changes:
+        references.note(message(int(change.alert.alert_id, 16)).key, f"m{change.alert.alert_id[-1]}")
+    async with running_lane(sender, references=references, pace=Pace(cards=1)) as rig:
+        for change in changes:
+            rig.lane.put(Job(change, rig.partition, 0, only_change=True))
+        rig.put(message(9))
+        await eventually(lambda: not len(rig.lane))
+    assert sorted(sender.done) == [*((f"m{number}", "recovered") for number in range(5)), ("send", "raised")]
+    assert rig.counted("digests") == 0
