@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from config.matching import unfit
 from config.quiet import held_until
 from config.rota import in_order
-from streams.alert_record import OPERATIONS
+from streams.alert_record import OPERATIONS, follows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,15 +58,11 @@ class Tried(NamedTuple):
 
 
 class Stop(NamedTuple):
-    """A destination of an alert; quiet hours of the name `quiet` hold its message until `until` (microseconds).
-
-    `asked`: its route asks for this kind of alert by name.
-    """
+    """A destination of an alert; quiet hours of the name `quiet` hold its message until `until` (microseconds)."""
 
     destination: str
     until: int | None = None
     quiet: str | None = None
-    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +76,14 @@ class Routing:
     people: Mapping[str, Person] = field(default_factory=dict)
 
     def route(self, alert: Mapping[str, Any], now: int) -> list[str]:
-        """Names of the destinations of an alert record at an instant; none where its route says so."""
+        """Names of the destinations of an alert record at an instant; none where its route says so.
+
+        What became of an alert is a message only where the route asks for that kind by name.
+        """
         found = self.taken(alert, now)
-        return [] if found is None else self._around(alert, list(found.to))
+        if found is None or (follows(alert.get("kind"), alert.get("level")) and "kind" not in found.when):
+            return []
+        return self._around(alert, list(found.to))
 
     def taken(self, alert: Mapping[str, Any], now: int) -> Route | None:
         """The route of an alert record at an instant."""
@@ -100,14 +101,13 @@ class Routing:
     def stops(self, alert: Mapping[str, Any], now: int) -> list[Stop]:
         """As `route`, each with what quiet hours say. An alert read again stops where it did before."""
         route = self.taken(alert, now)
-        asked = route is not None and "kind" in route.when
         stops = []
         for name in self.route(alert, now):
             quiets = [
                 quiet for quiet in self.quiets.values() if name in quiet.to or (route and quiet.name in route.quiet)
             ]
             until, quiet = held_until(quiets, alert, now) or (None, None)
-            stops.append(Stop(name, until, quiet, asked))
+            stops.append(Stop(name, until, quiet))
         return stops
 
     def on_call(

@@ -16,6 +16,9 @@ OPERATIONS: Final = "operations"
 """The level of what the monitor tells of itself."""
 Kind = Literal["raised", "corrected", "recovered", "acknowledged"]
 
+FOLLOWING: Final = ("recovered", "acknowledged")
+"""Kinds that tell what became of a ticket's alert: it was answered, somebody took it."""
+
 Subject = Literal["input", "retention", "clock", "partitions", "changelog", "workers", "delivery", "config", "calendar"]
 """What an alert of level `operations` is about."""
 
@@ -52,6 +55,11 @@ class Alert(msgspec.Struct, kw_only=True, gc=False):
 
 read = msgspec.json.Decoder(Alert).decode
 """A record of topic `sla-alerts`. Raises msgspec.MsgspecError where it is none."""
+
+
+def follows(kind: object, level: object) -> bool:
+    """Whether an alert of this kind and level tells what became of a ticket's: that wakes nobody."""
+    return kind in FOLLOWING and level != OPERATIONS
 
 
 def alert_id(ticket_id: str, mark: Mark) -> str:

@@ -35,14 +35,17 @@ class Found:
                 continue
             if not alert.ticket_id or (alert.alert_id != self._alert_id and alert.ticket_id != self._ticket_id):
                 continue
-            if alert.kind != "raised":
+            if alert.kind in ("corrected", "recovered"):
                 self._open.pop(alert.alert_id, None)
+            elif alert.kind == "acknowledged":
+                if alert.alert_id in self._open:
+                    self._open[alert.alert_id] = alert
             elif self._alert_id is not None or alert.level in TAKEN:
                 self._open[alert.alert_id] = alert
 
     @property
     def alerts(self) -> list[Alert]:
-        """Those that were raised and not taken back."""
+        """Those that were raised and still hold; of kind `acknowledged` where that was told by whom."""
         return list(self._open.values())
 
 

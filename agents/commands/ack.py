@@ -47,7 +47,10 @@ def command(alert_id: str | None, ticket: str | None, by: str | None, note: str 
         what = f"alert {alert_id!r}" if alert_id is not None else f"breach of ticket {ticket!r}"
         raise click.ClickException(f"no {what} that still holds is on the topic sla-alerts (it keeps the last 7 days)")
     for alert in taken:
-        click.echo(f"{alert.alert_id}  {alert.level} {alert.target} of {alert.ticket_id}: acknowledged by {who}")
+        told = f"acknowledged by {who}"
+        if alert.kind == "acknowledged":
+            told = f"was acknowledged by {alert.acknowledged_by or 'somebody'} at {alert.acknowledged_at}"
+        click.echo(f"{alert.alert_id}  {alert.level} {alert.target} of {alert.ticket_id}: {told}")
 
 
 def _user() -> str:
@@ -68,7 +71,8 @@ async def _take(settings: Settings, found: Found, who: str, note: str | None) ->
     onto = Acknowledgements(reach, written)
     try:
         for alert in found.alerts:
-            await onto.write(acknowledged(alert.alert_id, alert.ticket_id, who, note, wall_clock()))
+            if alert.kind != "acknowledged":
+                await onto.write(acknowledged(alert.alert_id, alert.ticket_id, who, note, wall_clock()))
     except NotWritten as error:
         raise Fault(f"Kafka did not acknowledge it ({error}); take it again") from error
     finally:

@@ -26,6 +26,7 @@ from config.routes import HOURS
 from config.routing import ALERT_VALUES, load_routing
 from config.secret import StandIns
 from config.settings import load_settings, variable
+from streams.alert_record import follows
 from streams.instants import SECOND, format_instant, parse_instant
 
 if TYPE_CHECKING:
@@ -104,6 +105,11 @@ def explained(
     yield from (_tried(each, alert) for each in tried)
     taken = tried[-1].route if tried and not tried[-1].failed else None
     stops = routing.stops(alert, now)
+    if follows(alert.get("kind"), alert.get("level")):
+        yield "changes the messages that its alert has, where their service can"
+        if not stops:
+            yield "goes to nobody else: the route does not ask for this kind by name"
+            return
     if not stops:
         yield "goes to nobody: its route says so"
         return

@@ -11,7 +11,7 @@ from agents.notifier.claims import Claim, ClaimsUnavailable, Held
 from agents.notifier.decide import Action, decide
 from agents.notifier.fates import Fates
 from agents.notifier.http import Editor, Outcome, Result
-from agents.notifier.message import AGAIN, DIGEST, FOLLOWING, Delivery, digest_of, key_of
+from agents.notifier.message import AGAIN, DIGEST, Delivery, digest_of, key_of
 from streams.instants import SECOND, format_instant
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class Chain:
 
     def _change(self, message: Message) -> str | None:
         """What the service calls the message that this one changes; None where it is to be a message of its own."""
-        return self._raised(message) if message.alert.kind in FOLLOWING and self.edits else None
+        return self._raised(message) if message.alert.follows and self.edits else None
 
     def _threaded(self, message: Message) -> Message:
         """What follows on a message goes below it, where the service can."""

@@ -122,21 +122,13 @@ class Intake:
     def _jobs(self, alert: Alert, partition: Partition, offset: int) -> list[Job]:
         """By the hour at which it was decided, so that an alert read again goes where it went before.
 
-        What became of an alert changes its messages, wherever they are; it is a message only where its route asks for
-        that kind by name.
+        What became of an alert changes the messages of it, wherever they are.
         """
         stops = self._routes.stops(alert.record, alert.decided_at)
-        if alert.follows:
-            stops = [stop for stop in stops if stop.asked]
         silence = self._silencing(alert.record, alert.decided_at)
+        silenced = silence.id if silence is not None else ""
         jobs = [
-            Job(
-                Message(alert, stop.destination),
-                partition,
-                offset,
-                hold=stop.until or 0,
-                silence=silence.id if silence is not None else "",
-            )
+            Job(Message(alert, stop.destination), partition, offset, hold=stop.until or 0, silence=silenced)
             for stop in stops
         ]
         if alert.follows:

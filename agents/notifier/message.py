@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from streams.alert_record import OPERATIONS
+from streams.alert_record import follows
 from streams.instants import parse_instant
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ was sent.
 
 FINAL: frozenset[State] = frozenset({"sent", "failed", "expired", "silenced", "digested", "void"})
 """The states after which a message is never sent again."""
-
-FOLLOWING = ("recovered", "acknowledged")
-"""Kinds of alerts that tell what became of one: they change its message, where the service can."""
 
 DIGEST = "digest"
 """The kind of a message that sums up others."""
@@ -63,8 +60,8 @@ class Alert:
 
     @property
     def follows(self) -> bool:
-        """Whether it tells what became of a ticket's alert: that is news to nobody who is not asked for by name."""
-        return self.kind in FOLLOWING and self.level != OPERATIONS
+        """Whether it tells what became of a ticket's alert: then it changes that one's message, where it can."""
+        return follows(self.kind, self.level)
 
 
 def read_alert(value: bytes | None) -> Alert:

@@ -31,9 +31,13 @@ def test_a_ticket_gives_its_breaches_and_escalations_that_still_hold() -> None:
             alert_record(1, alert_id="d" * 24),
             alert_record(2),
             alert_record(1, alert_id="d" * 24, kind="corrected"),
+            alert_record(1, alert_id="e" * 24),
+            alert_record(1, alert_id="e" * 24, kind="recovered"),
+            alert_record(1, alert_id="c" * 24, kind="acknowledged", acknowledged_by="a17"),
+            alert_record(1, alert_id="e" * 24, kind="acknowledged", acknowledged_by="a17"),
         )
     )
-    assert [alert.alert_id[0] for alert in found.alerts] == ["b", "c"]
+    assert [(alert.alert_id[0], alert.kind) for alert in found.alerts] == [("b", "raised"), ("c", "acknowledged")]
 
 
 def test_what_is_no_alert_or_of_no_ticket_is_passed_over() -> None:

@@ -324,11 +324,21 @@ def test_quiet_hours_hold_by_route_and_by_destination(tmp_path: Path) -> None:
     calm = {**ALERT, "priority": "low"}
     night, noon = parse_instant("2026-01-06T23:00:00+08:00"), parse_instant("2026-01-06T12:30:00+08:00")
     morning, one = parse_instant("2026-01-07T07:00:00+08:00"), parse_instant("2026-01-06T13:00:00+08:00")
-    assert routing.stops(calm, night) == [("a", morning, "night", False), ("b", morning, "night", False)]
-    assert routing.stops(ALERT, night) == [("a", None, None, False), ("b", None, None, False)]
-    assert routing.stops(ALERT, noon) == [("a", None, None, False), ("b", one, "desk", False)]
-    assert routing.stops({**calm, "level": "operations"}, noon) == [("a", None, None, False), ("b", None, None, False)]
-    assert routing.stops(calm, morning) == [("a", None, None, False), ("b", None, None, False)]
+    assert routing.stops(calm, night) == [("a", morning, "night"), ("b", morning, "night")]
+    assert routing.stops(ALERT, night) == [("a", None, None), ("b", None, None)]
+    assert routing.stops(ALERT, noon) == [("a", None, None), ("b", one, "desk")]
+    assert routing.stops({**calm, "level": "operations"}, noon) == [("a", None, None), ("b", None, None)]
+    assert routing.stops(calm, morning) == [("a", None, None), ("b", None, None)]
+
+
+def test_what_became_of_an_alert_is_a_message_only_where_its_route_asks_for_that_kind(tmp_path: Path) -> None:
+    routing = routes(tmp_path, "  - {when: {kind: [recovered], team: [billing]}, to: a}\n  - {to: b}")
+    for kind in ("recovered", "acknowledged"):
+        assert routing.route({**ALERT, "kind": kind, "team": "other"}, 0) == []
+        assert routing.route({**ALERT, "kind": kind, "level": "operations", "team": None}, 0) == ["b"]
+    assert routing.route({**ALERT, "kind": "recovered", "team": "billing"}, 0) == ["a"]
+    assert routing.route({**ALERT, "kind": "acknowledged", "team": "billing"}, 0) == []
+    assert routing.route({**ALERT, "kind": "corrected", "team": "billing"}, 0) == ["b"]
 
 
 def test_a_failing_destination_is_told_of_elsewhere(tmp_path: Path) -> None:

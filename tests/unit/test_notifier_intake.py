@@ -19,6 +19,7 @@ from agents.notifier.metrics import NotifierMetrics
 from agents.notifier.progress import Job, Partition
 from agents.notifier.silences import Silence
 from config.routes import Stop
+from streams.alert_record import follows
 from streams.instants import HOUR, SECOND, format_instant
 
 
@@ -29,14 +30,14 @@ class Record:
 
 
 class ByTeam:
-    """Each team's alerts go to the destinations in its name: `a+b` to a and b. Those of low priority are held; those
-    of the channel `all` are asked for whatever their kind.
+    """Each team's alerts go to the destinations in its name: `a+b` to a and b. Those of low priority are held. What
+    became of them is asked for where their channel is `all`.
     """
 
     def stops(self, alert: Mapping[str, Any], now: int) -> Sequence[Stop]:
         until = now + HOUR if alert["priority"] == "low" else None
-        asked = alert["channel"] == "all"
-        return [Stop(name, until, asked=asked) for name in str(alert["team"]).split("+")] if alert["team"] else []
+        asked = alert["channel"] == "all" or not follows(alert["kind"], alert["level"])
+        return [Stop(name, until) for name in str(alert["team"]).split("+")] if alert["team"] and asked else []
 
 
 def record(offset: int, team: str) -> Record:
