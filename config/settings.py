@@ -205,6 +205,9 @@ class Settings(BaseSettings):
         default="127.0.0.1:9465", description="where the notifier serves /metrics and health"
     )
     board_listen: Address = Field(default="127.0.0.1:8080", description="where the board serves people")
+    board_url: Annotated[str, AfterValidator(_page_url)] | None = Field(
+        default=None, description="where people reach the board, https://sla.example.com; none: cards do not lead there"
+    )
     ack_listen: Address = Field(
         default="127.0.0.1:9466", description="where the notifier serves the page on which alerts are acknowledged"
     )

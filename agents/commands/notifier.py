@@ -121,7 +121,7 @@ async def _deliver(
         topics=topics,
         group=group,
         routes=routing,
-        endpoints=endpoints(routing, session, wall_clock, Calls(_link(settings), on_call)),
+        endpoints=endpoints(routing, session, wall_clock, Calls(_link(settings), on_call, settings.board_url)),
         claims=shared.claims,
         limits=shared.limits,
         attempted=lasting.health.attempted,

@@ -90,13 +90,18 @@ def _digest() -> dict[str, Any]:
         "since": "2026-03-02T09:59:00Z",
         "until": _DECIDED,
         "decided_at": _DECIDED,
-        "board_url": "https://sla.example.com/",
     }
 
 
 def _samples() -> dict[str, dict[str, Any]]:
     taken = {"acknowledged_by": "duty-1", "acknowledged_at": "2026-03-02T10:01:00Z"}
-    return {"breach": _alert(), "acknowledged": {**_alert(), "kind": "acknowledged", **taken}, "digest": _digest()}
+    answered = {"kind": "recovered", "elapsed_seconds": 1380.0}
+    return {
+        "breach": _alert(),
+        "acknowledged": _alert() | {"kind": "acknowledged"} | taken,
+        "recovered": _alert() | answered | taken,
+        "digest": _digest(),
+    }
 
 
 def _webhook(message: Message, _: Card, look: Presentation) -> Iterable[Row]:
@@ -146,7 +151,12 @@ def _picture(service: str, sample: str, record: Mapping[str, Any], language: str
     zone = ZoneInfo("Asia/Shanghai") if language == "zh" else ZoneInfo("Europe/Paris")
     who = _OnCall(_WHO[language], _IDS)
     look = Presentation(
-        language, zone, {}, "https://desk.example.com/tickets/{ticket_id}", _acknowledge, lambda *_: who
+        language,
+        zone,
+        ticket_url="https://desk.example.com/tickets/{ticket_id}",
+        acknowledge=_acknowledge,
+        on_call=lambda *_: who,
+        board_url="https://sla.example.com",
     )
     message = Message(read_alert(msgspec.json.encode(record)), "desk")
     card = card_of(message, look)

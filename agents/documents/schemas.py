@@ -38,7 +38,8 @@ MEANINGS: dict[str, dict[str, str]] = {
     "Alert": {
         "alert_id": "The same breach always has the same id: a hash of ticket, target, cycle, level and threshold or "
         "step.",
-        "kind": "`raised`; `corrected`: it proved wrong; `recovered`.",
+        "kind": "`raised`; then of the same alert `corrected`: it proved wrong; `acknowledged`: somebody took the "
+        "breach; `recovered`: it was answered, or what `operations` tells of is over.",
         "level": "`warning` before the deadline, `breach`, `escalation` after it; `operations`: the monitor itself.",
         "threshold": "Of a warning: which one, as the policy writes it (`50%`, `5m`).",
         "step": "Of an escalation: which one.",
@@ -57,6 +58,8 @@ MEANINGS: dict[str, dict[str, str]] = {
         "decided_at": "The worker's clock when it decided.",
         "late": "Decided long (60 s) after deadline and grace.",
         "message": "Of `operations`: what is wrong with the monitor itself; such a record belongs to no ticket.",
+        "acknowledged_by": "Of `acknowledged` and `recovered`: who took the breach first, where somebody had.",
+        "acknowledged_at": "When.",
         "destination": "Of `operations` and `delivery`: which destination fails.",
     },
     "LedgerRecord": {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
@@ -31,7 +30,6 @@ PRIVATE = {"agent": ("agent", "agent_id"), "customer": ("customer", "customer_id
 
 _LONGEST_ID = 500  # characters, percent-encoded
 _UTC = ZoneInfo("UTC")
-_WEB = re.compile(r"https?://[^\s<>\"]+\Z")
 
 
 class Person(Protocol):
@@ -122,7 +120,7 @@ class Presentation:
 
     `zones` are those of teams whose clock is not `zone`; `acknowledge` makes the link by which an alert record is
     acknowledged, if it can be; `on_call` says who is called by one that was decided at an instant; `show` names what
-    of PRIVATE is shown.
+    of PRIVATE is shown; `board_url` is where the board is.
     """
 
     language: str = "en"
@@ -132,6 +130,7 @@ class Presentation:
     acknowledge: Callable[[Mapping[str, Any]], str | None] | None = None
     on_call: Callable[[Mapping[str, Any], int], Person | None] | None = None
     show: frozenset[str] = frozenset()
+    board_url: str | None = None
 
     @property
     def words(self) -> Mapping[str, str]:
@@ -248,9 +247,8 @@ def _links(record: Mapping[str, Any], presentation: Presentation, ack_url: str |
         yield Link("ticket", words["open_ticket"], ticket)
     if ack_url is not None:
         yield Link("acknowledge", words["acknowledge"], ack_url)
-    board = record.get("board_url")
-    if isinstance(board, str) and _WEB.match(board):
-        yield Link("board", words["open_board"], board)
+    if presentation.board_url is not None:
+        yield Link("board", words["open_board"], presentation.board_url)
 
 
 def _digest_facts(record: Mapping[str, Any], presentation: Presentation) -> Iterator[Fact]:

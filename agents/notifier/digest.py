@@ -17,9 +17,7 @@ _SEVERITY = {"operations": 4, "escalation": 3, "breach": 2, "warning": 1}
 _NO_HARM = ("corrected", "recovered", "acknowledged")
 
 
-def digest(
-    digest_id: str, destination: str, messages: Sequence[Message], now: int, board_url: str | None = None
-) -> Message:
+def digest(digest_id: str, destination: str, messages: Sequence[Message], now: int) -> Message:
     """The messages as one, for their destination; `now` in microseconds since the epoch.
 
     It is as old as the youngest of them, so it is given up only when all of them would be.
@@ -44,7 +42,6 @@ def digest(
         "worst": [dict(alert.record) for alert in worst],
         "since": format_instant(min(decided)),
         "until": format_instant(max(decided)),
-        "board_url": board_url,
         "decided_at": format_instant(now),
     }
     return Message(Alert(digest_id, DIGEST, level, "", max(decided), None, record), destination)

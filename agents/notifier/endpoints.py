@@ -39,12 +39,13 @@ if TYPE_CHECKING:
 
 
 class Calls(NamedTuple):
-    """What cards ask of people: by which link an alert record is acknowledged at a destination, and who is on call
-    for one that was decided at an instant.
+    """What cards ask of people: by which link an alert record is acknowledged at a destination, who is on call for one
+    that was decided at an instant, and to look at the board.
     """
 
     acknowledge: Callable[[Mapping[str, Any], str], str | None] | None = None
     on_call: Callable[[Mapping[str, Any], int], Person | None] | None = None
+    board_url: str | None = None
 
 
 def endpoints(
@@ -59,7 +60,7 @@ def endpoints(
 
 def presentation(destination: Destination, calls: Calls | None = None) -> Presentation:
     """How the cards of a destination look."""
-    look, (acknowledge, on_call) = destination.look, calls or Calls()
+    look, (acknowledge, on_call, board_url) = destination.look, calls or Calls()
     return Presentation(
         look.language,
         look.timezone,
@@ -68,6 +69,7 @@ def presentation(destination: Destination, calls: Calls | None = None) -> Presen
         (lambda record: acknowledge(record, destination.name)) if acknowledge is not None else None,
         on_call,
         look.show,
+        board_url,
     )
 
 

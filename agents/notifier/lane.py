@@ -77,7 +77,6 @@ class Lane:
         limits: Limits | None = None,
         references: References | None = None,
         storm: Storm | None = None,
-        board_url: str | None = None,
         backoff: Backoff | None = None,
         limit: int = LIMIT,
         rng: random.Random | None = None,
@@ -109,7 +108,6 @@ class Lane:
             margin,
             timeout + margin,
             attempted,
-            board_url,
         )
         self._claims = claims
         self._wake = asyncio.Event()

@@ -67,7 +67,7 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
 
     `group` is the consumer group; `max_age` the age (microseconds since its decision) at which an alert is given
     up; `clock` gives microseconds since the epoch, and is gone by where no broker tells its time; `limits` are shared
-    with whoever else sends; digests lead to `board_url`; `fit` raises Refused where Kafka is not as it must be;
+    with whoever else sends; `fit` raises Refused where Kafka is not as it must be;
     `silencing` tells which alerts nobody is told of; `attempted` hears of each attempt by its destination's name.
     """
 
@@ -86,7 +86,6 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
         backoff: Backoff | None = None,
         lane_limit: int = LIMIT,
         limits: Limits | None = None,
-        board_url: str | None = None,
         fit: Callable[[], Awaitable[None]] | None = None,
         silencing: Silencing = nobody,
         attempted: Callable[[str, Result], None] = unheard,
@@ -125,7 +124,6 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
                 pace=endpoint.pace,
                 limits=limits,
                 references=references,
-                board_url=board_url,
                 backoff=backoff,
                 limit=lane_limit,
                 attempted=attempted,

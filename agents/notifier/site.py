@@ -44,4 +44,3 @@ class Site:
     lease: int
     attempted: Callable[[str, Result], None]
     """Hears of each attempt at the destination of this name."""
-    board_url: str | None = None

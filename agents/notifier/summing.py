@@ -75,7 +75,7 @@ class Summing:
         if not kept:
             return False
         site = self._site
-        batch.made = digest(batch.id, site.name, [job.message for job in kept], site.clock(), site.board_url)
+        batch.made = digest(batch.id, site.name, [job.message for job in kept], site.clock())
         return True
 
     async def _kept(self, job: Job, claim: Claim, batch: Batch) -> bool:

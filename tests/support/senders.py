@@ -94,6 +94,7 @@ def presentation(language: str = "en", **more: Any) -> Presentation:
         "zones": {"paris": ZoneInfo("Europe/Paris")},
         "ticket_url": TICKETS + "{ticket_id}",
         "acknowledge": lambda record: ACKS + "0123456789abcdef",
+        "board_url": BOARD,
     }
     return Presentation(**(made | more))
 
@@ -115,7 +116,6 @@ def digest(**fields: Any) -> dict[str, Any]:
         "since": format_instant(START - 60 * SECOND),
         "until": format_instant(START),
         "decided_at": format_instant(START),
-        "board_url": BOARD,
     }
     return record | fields
 

@@ -27,12 +27,13 @@ def test_no_picture_is_left_of_a_card_that_is_no_more() -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_picture_shows_what_the_body_says(service: str, language: str) -> None:
     said = LANGUAGES[language]
-    breach, taken, digest = (
-        words(PICTURES[f"{service}-{sample}-{language}.svg"]) for sample in ("breach", "acknowledged", "digest")
-    )
+    samples = ("breach", "acknowledged", "recovered", "digest")
+    breach, taken, over, digest = (words(PICTURES[f"{service}-{sample}-{language}.svg"]) for sample in samples)
     assert "T-1042" in breach
     assert said["breach"] in breach
     assert "duty-1" in taken
+    assert "duty-1" in over
+    assert said["answered"].format(elapsed=said["minutes"].format(n=23)) in over
     assert "1,234" in digest
     if service != "webhook":
         assert said["deadline"] in breach

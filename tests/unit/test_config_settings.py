@@ -87,6 +87,7 @@ def test_tests_may_build_settings_with_microseconds_or_texts() -> None:
         ("KAFKA_SECURITY", "TLS", "'PLAINTEXT', 'SSL' or 'SASL_SSL', not 'TLS'"),
         ("ACK_URL", "sla.example.com", "not a page's URL: 'sla.example.com' (write https://sla.example.com"),
         ("ACK_URL", "https://sla.example.com/?a=b", "not a page's URL"),
+        ("BOARD_URL", "javascript:alert(1)", "not a page's URL"),
         ("ACK_SECRET", "short", "one secret of 32 characters or more"),
         ("ACK_SECRET", f"{'a' * 32} {'b' * 32} {'c' * 32}", "or two with a space or line between"),
         ("ACK_USER_HEADER", "X Forwarded", "not a header's name: 'X Forwarded' (write X-Forwarded-User)"),

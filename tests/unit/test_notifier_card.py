@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from notices import START, alert_record, message
-from senders import ATTACKS, digest, presentation
+from senders import ATTACKS, BOARD, digest, presentation
 
 from agents.notifier.card import Presentation, moment, present, ticket_link
 from agents.notifier.senders.people import person_id
@@ -218,7 +218,7 @@ def test_a_card_names_the_promise_and_its_facts_in_their_order() -> None:
         "deadline",
     ]
     assert card.facts[0].value == "first response within 15m"
-    assert [link.name for link in card.links] == ["ticket", "acknowledge"]
+    assert [link.name for link in card.links] == ["ticket", "acknowledge", "board"]
     assert present(alert_record(), Presentation()).links == ()
     assert present(alert_record(), Presentation(), ack_url="https://a.example/1").links[0].name == "acknowledge"
 
@@ -255,11 +255,10 @@ def test_a_number_that_no_clock_reaches_is_none(number: object) -> None:
     assert len(said) < 100
 
 
-@pytest.mark.parametrize(
-    "url", ["javascript:alert(1)", "https://a.example/ b", "https://a.example/\n", "", None, 7, ["x"]]
-)
-def test_a_board_is_on_the_web(url: object) -> None:
-    assert present(digest(board_url=url), Presentation()).links == ()
+def test_cards_and_digests_lead_to_the_board_where_there_is_one() -> None:
+    for record in (alert_record(), alert_record(kind="recovered"), digest()):
+        assert [link.url for link in present(record, Presentation(board_url=BOARD)).links] == [BOARD]
+        assert present(record, Presentation()).links == ()
 
 
 JSON = st.recursive(
