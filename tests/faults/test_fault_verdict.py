@@ -227,6 +227,34 @@ def test_a_clock_that_breaches_again_after_its_correction_is_counted() -> None:
         judge_run(evidence)
 
 
+def test_a_breach_that_was_answered_is_followed_by_that_once_it_was() -> None:
+    evidence = held()
+    place = {"team": "tech", "priority": "urgent", "channel": "chat"}
+    evidence.input = [event("slow", "ticket_created", 0, **place), event("slow", "agent_replied", 20)]
+    evidence.acknowledged = set()
+    evidence.gauges = {
+        ("sla_tickets_kept", "created"): 1,
+        ("sla_queue_tickets", "open", *place.values()): 1,
+        ("sla_window_judged", "first_response", *place.values()): 1,
+    }
+    pages, answer = [alert("slow", 4.1, "warning"), alert("slow", 7.1)], alert("slow", 21.1, kind="recovered")
+    evidence.alerts, evidence.posts = [*pages, answer], list(pages)
+    evidence.ledger = {"slow": {"status": "open", "clocks": [clock("breached", stopped=20, breached=6)]}}
+    assert judge_run(evidence).breaches == 1
+    for alerts, complaint in (
+        (pages, "answers after a breach that were not told"),
+        ([*pages, altered(answer, -0.6)], "not answered"),
+        ([*pages, altered(answer, -16)], "not answered"),
+        ([*pages, answer, alert("slow", 21.1, "warning", kind="recovered")], "not answered"),
+    ):
+        evidence.alerts = alerts
+        with pytest.raises(AssertionError, match=complaint):
+            judge_run(evidence)
+    evidence.alerts, evidence.posts = [*pages, answer], [*pages, answer]
+    with pytest.raises(AssertionError, match="messages of what no route asks for"):
+        judge_run(evidence)
+
+
 def test_the_table_of_measured_figures_is_written_between_its_marks() -> None:
     row = {
         "subject": "b",

@@ -142,6 +142,7 @@ async def test_memory_and_disk_stay_and_alarms_are_in_time(
         await eventually(
             short_ones_forgotten, 2 * size.turnover + 60, every=1, what="done tickets are forgotten, windows empty"
         )
+        assert raised.recovered == raised.tickets.keys() - raised.corrected
         async with Redis.from_url(redis_server.url) as redis:
             assert await redis.exists(*(board_key(house.app, number) for number in range(PARTITIONS))) == PARTITIONS
 

@@ -246,7 +246,7 @@ async def test_policies_are_reloaded_and_a_wrong_file_leaves_the_old_in_force(
         house.file("policies.yaml", policies("3h"))
 
         async def corrected() -> bool:
-            assert [kind for kind, _ in await announced(house)] == ["corrected", "raised", "raised"]
+            assert [kind for kind, _ in await announced(house)] == ["corrected", "raised", "raised", "recovered"]
             return True
 
         await eventually(corrected, timeout=20, every=0.2)
@@ -277,7 +277,7 @@ async def test_policies_are_reloaded_and_a_wrong_file_leaves_the_old_in_force(
         worker = await house.worker(policies=file).ready()
         everyone = {"breached": "breached", "done": "met", "young": "pending", "after the wrong file": "pending"}
         await eventually(lambda: verdicts(house, **everyone), timeout=10, every=0.2)
-        assert len(await announced(house)) == 9, await announced(house)
+        assert len(await announced(house)) == 10, await announced(house)
         assert await worker.stop() == 0
 
 

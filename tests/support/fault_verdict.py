@@ -1,7 +1,8 @@
 """Holds what a run left behind against what the independent judge makes of its input: pure data in, AssertionError out.
 
 A page is right where the clock is breached in the end, or was so by what a worker may have read at some moment between
-deadline + grace and the page; in the second case it has to be corrected.
+deadline + grace and the page; in the second case it has to be corrected. A breach that was told and was answered is
+followed by that, on the topic alone: no route asks for it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from judge import Clock
 
 SHOWN = 5  # of a kind of fault, in the message
+SETTLED = 10 * SECOND
+"""What came of a clock so long before the end of a run is told by then."""
 
 
 @dataclass
@@ -71,7 +74,9 @@ def judge_run(evidence: Evidence, latest: float | None = None) -> Report:
     lost = set(evidence.acknowledged) - {seen.record["event_id"] for seen in evidence.input}
     for event_id in sorted(lost):
         problems.add("acknowledged events that are not in Kafka", event_id)
-    raised = _topic(evidence, oracle, problems)
+    raised, followed = _said(evidence, problems)
+    _pages(evidence, oracle, raised, problems)
+    _follow_ups(evidence, oracle, raised, followed, problems)
     _chat(evidence, raised, problems)
     late, decided = _lateness(evidence, oracle, raised)
     for ident, seconds in late.items():
@@ -112,19 +117,25 @@ def judge_run(evidence: Evidence, latest: float | None = None) -> Report:
     )
 
 
-def _topic(evidence: Evidence, oracle: Oracle, problems: _Problems) -> dict[Ident, int]:
-    """What was said on the topic, and when first; it is right, and nothing is missing."""
+def _said(evidence: Evidence, problems: _Problems) -> tuple[dict[Ident, int], dict[Ident, int]]:
+    """What was said on the topic, and when first: what pages people, and what became of it."""
     raised: dict[Ident, int] = {}
+    followed: dict[Ident, int] = {}
     ids: dict[str, tuple[Any, ...]] = {}
     for seen in sorted(evidence.alerts, key=lambda seen: seen.at):
         if seen.record["level"] == "operations":
             continue
         ident = ident_of(seen.record)
-        raised.setdefault(ident, seen.at)
+        (followed if ident.kind == "recovered" else raised).setdefault(ident, seen.at)
         if ids.setdefault(seen.record["alert_id"], ident[:-1]) != ident[:-1]:
             problems.add("alert ids of two things", (seen.record["alert_id"], ident))
     if len(ids) != len(set(ids.values())):
         problems.add("things with two alert ids", len(ids) - len(set(ids.values())))
+    return raised, followed
+
+
+def _pages(evidence: Evidence, oracle: Oracle, raised: Mapping[Ident, int], problems: _Problems) -> None:
+    """They are right, and none is missing."""
     announced = {ident.clock for ident in raised if (ident.level, ident.kind) == ("breach", "raised")}
     corrected = {ident.clock for ident in raised if (ident.level, ident.kind) == ("breach", "corrected")}
     for ident, at in raised.items():
@@ -140,7 +151,34 @@ def _topic(evidence: Evidence, oracle: Oracle, problems: _Problems) -> dict[Iden
                 problems.add("pages that turned out false and were not corrected", ident)
     for clock in sorted(oracle.required - announced):
         problems.add("breaches without an alert", (*clock, oracle.breached_at[clock]))
-    return raised
+
+
+def _follow_ups(
+    evidence: Evidence,
+    oracle: Oracle,
+    raised: Mapping[Ident, int],
+    followed: Mapping[Ident, int],
+    problems: _Problems,
+) -> None:
+    """Each breach that was told, stands and was answered is followed by that, not before it was."""
+    stopped = {
+        (name, clock.target, clock.cycle): clock.stopped_at
+        for name, clocks in oracle.clocks.items()
+        for clock in clocks
+        if clock.stopped_at is not None
+    }
+    for ident, at in followed.items():
+        answered = stopped.get(ident.clock)
+        page = raised.get(ident._replace(kind="raised"))
+        early = answered is None or at + 1000 < answered + evidence.grace
+        if ident.level == "warning" or page is None or page > at or early:
+            problems.add("answers told of what was not told or not answered", (*ident, at))
+    for clock in oracle.required & stopped.keys():
+        page = Ident(*clock, level="breach", threshold=None, kind="raised")
+        standing = page in raised and page._replace(kind="corrected") not in raised
+        settled = stopped[clock] + evidence.grace + SETTLED < evidence.as_of
+        if standing and settled and page._replace(kind="recovered") not in followed:
+            problems.add("answers after a breach that were not told", (*clock, stopped[clock]))
 
 
 def _chat(evidence: Evidence, raised: Mapping[Ident, int], problems: _Problems) -> None:
@@ -152,6 +190,8 @@ def _chat(evidence: Evidence, raised: Mapping[Ident, int], problems: _Problems) 
         key = (body["alert_id"], body["kind"])
         times[key] += not body.get("repeat", False)
         said.add(ident_of(body))
+        if body["kind"] == "recovered" and body["level"] != "operations":
+            problems.add("messages of what no route asks for", body)
         if on_topic.get(key) != ident_of(body):
             problems.add("messages that no alert says", body)
     for key, number in times.items():

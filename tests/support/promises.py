@@ -58,9 +58,14 @@ class Desk:
         return int(said.split(" version ")[1].split()[0])
 
     async def told(self) -> dict[str, list[str]]:
-        """The kinds of each ticket's alerts, in their order. One told twice (a kill between alert and state) is one."""
+        """The kinds of each ticket's alerts, in their order; one told twice (a kill between alert and state) is one.
+
+        Without those that page nobody: that a breach was answered.
+        """
         kinds: dict[str, list[str]] = defaultdict(list)
         for _, alert in await self.house.alerts():
+            if alert["ticket_id"] and alert["kind"] == "recovered":
+                continue
             kinds[alert["ticket_id"]].append(alert["kind"])
         return {ticket: [kind for kind, _ in groupby(of_one)] for ticket, of_one in kinds.items()}
 

@@ -194,6 +194,8 @@ class Raised:
         """How many different breaches of each ticket were raised."""
         self.corrected: set[str] = set()
         """Tickets whose breach was taken back."""
+        self.recovered: set[str] = set()
+        """Tickets of which it was told that their breach was answered."""
         self.records: Counter[str] = Counter()
         """Records of each alert id: more than one where a kill came between the alert and its ticket's write."""
         self.others: list[dict[str, Any]] = []
@@ -218,6 +220,8 @@ class Raised:
                 self.others.append(alert)
             elif alert["kind"] == "corrected":
                 self.corrected.add(alert["ticket_id"])
+            elif alert["kind"] == "recovered":
+                self.recovered.add(alert["ticket_id"])
             else:
                 self._count(alert, record.timestamp / 1000)
 
