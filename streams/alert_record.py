@@ -16,6 +16,9 @@ OPERATIONS: Final = "operations"
 """The level of what the monitor tells of itself."""
 Kind = Literal["raised", "corrected", "recovered", "acknowledged"]
 
+STANDING: Final = ("breach", "escalation")
+"""Levels of what somebody takes care of: it may prove wrong, be acknowledged, be answered. A warning was right when it
+rang, and has nothing to stop."""
 FOLLOWING: Final = ("recovered", "acknowledged")
 """Kinds that tell what became of a ticket's alert: it was answered, somebody took it."""
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from streams.alert_record import OPERATIONS, Alert, Kind, Level, alert_id
+from streams.alert_record import OPERATIONS, STANDING, Alert, Kind, Level, alert_id
 from streams.clocks import Clock
 from streams.facts import CANCELLED, Acknowledged, Mark
 from streams.fold import State
@@ -153,7 +153,7 @@ def _became(ticket_id: str, ticket: Ticket, state: State, announced_from: int) -
     """
     found: list[_Pending] = []
     for mark in ticket.marks:
-        if mark.corrected or mark.level not in _STANDING:
+        if mark.corrected or mark.level not in STANDING:
             continue
         clock, which = _clock_of(state, mark), _which(mark)
         if _is_wrong(ticket, mark):
@@ -199,7 +199,7 @@ def _escalations(
 def _is_wrong(ticket: Ticket, mark: Mark) -> bool:
     """Whether a breach was announced that was none, or told to further people."""
     state = ticket.state
-    if mark.level not in _STANDING or state is None:
+    if mark.level not in STANDING or state is None:
         return False
     clock = _clock_of(state, mark)
     if clock is not None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from streams.alert_record import STANDING
 from streams.instants import DAY, SECOND
 
 if TYPE_CHECKING:
@@ -100,13 +101,13 @@ def ack_links(
 ) -> Callable[[Mapping[str, Any], str], str | None]:
     """Makes the link of an alert record for a destination; None where there is nothing to acknowledge.
 
-    `clock` gives microseconds since the epoch, `valid` is in microseconds. What the monitor tells of itself belongs to
-    no ticket and is acknowledged nowhere.
+    `clock` gives microseconds since the epoch, `valid` is in microseconds. A warning has nothing to stop,
+    and what the monitor tells of itself belongs to no ticket.
     """
     base = base_url.rstrip("/")
 
     def link(record: Mapping[str, Any], destination: str) -> str | None:
-        if record.get("kind") != "raised" or not record.get("ticket_id"):
+        if record.get("kind") != "raised" or record.get("level") not in STANDING:
             return None
         expires = (clock() + valid) // SECOND
         said = Link(str(record["alert_id"]), str(record["ticket_id"]), destination, expires, token_urlsafe(9))

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streams.alert_record import Alert, read
+from streams.alert_record import STANDING, Alert, read
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Iterable
 
     from agents.engine.connection import Connection
-
-TAKEN = ("breach", "escalation")
-"""Levels that somebody takes with a ticket; a warning has nothing to stop."""
 
 
 class Found:
@@ -40,7 +37,7 @@ class Found:
             elif alert.kind == "acknowledged":
                 if alert.alert_id in self._open:
                     self._open[alert.alert_id] = alert
-            elif self._alert_id is not None or alert.level in TAKEN:
+            elif self._alert_id is not None or alert.level in STANDING:
                 self._open[alert.alert_id] = alert
 
     @property

@@ -8,14 +8,13 @@ changes nothing. The form sends a proof that its sender was shown the page, and 
 from __future__ import annotations
 
 from base64 import b64encode
-from contextlib import suppress
 from hashlib import sha256
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import web
 
-from agents.ack.events import LONGEST_NAME, LONGEST_NOTE, NotWritten, acknowledged
+from agents.ack.events import LONGEST_NAME, LONGEST_NOTE, NotWritten
 from agents.ack.links import BadLink, Expired
 from agents.ack.uses import UNDER_WAY, Use, UsesUnavailable
 from agents.ack.words import spoken
@@ -26,10 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from agents.ack.links import Keys, Link
-    from agents.ack.uses import Uses
-    from streams.events import AlertAcknowledged
-
-    Write = Callable[[AlertAcknowledged], Awaitable[None]]
+    from agents.ack.taking import Taking
 
 LARGEST_FORM = 4096  # bytes
 
@@ -54,8 +50,17 @@ HEADERS = {
 }
 
 
+class Visit(NamedTuple):
+    """A request by a link that holds."""
+
+    request: web.Request
+    words: dict[str, str]
+    token: str
+    link: Link
+
+
 class AckPage:
-    """Answers for `/ack/...`. `write` puts an event on Kafka and raises NotWritten; `clock` gives microseconds.
+    """Answers for `/ack/...`. `clock` gives microseconds since the epoch.
 
     `user_header`: what a proxy before it says who is signed in by; without one people type their name.
     """
@@ -63,16 +68,14 @@ class AckPage:
     def __init__(
         self,
         keys: Keys,
-        uses: Uses,
-        write: Write,
+        taking: Taking,
         clock: Callable[[], int],
         *,
         user_header: str | None = None,
         language: str = "en",
     ) -> None:
         self._keys = keys
-        self._uses = uses
-        self._write = write
+        self._taking = taking
         self._clock = clock
         self._user_header = user_header
         self._language = language
@@ -80,32 +83,40 @@ class AckPage:
     def app(self) -> web.Application:
         """What is served."""
         app = web.Application(client_max_size=LARGEST_FORM)
-        app.add_routes([web.get("/ack/{token}", self.shown), web.post("/ack/{token}", self.pressed)])
+        app.add_routes([web.get("/ack/{token}", self._by_link(self._shown))])
+        app.add_routes([web.post("/ack/{token}", self._by_link(self._pressed))])
         app.on_response_prepare.append(_strict)
         return app
 
-    async def shown(self, request: web.Request) -> web.Response:
-        """The page with the button; changes nothing."""
-        words = spoken(request.headers.get("Accept-Language"), self._language)
-        token = request.match_info["token"]
-        link = self._link(token, words)
-        if isinstance(link, web.Response):
-            return link
-        try:
-            use = await self._uses.of(link.alert_id)
-        except UsesUnavailable:
-            return _page(words, words["redis_away"], 503)
-        if use is not None:
-            return _used(words, use)
-        return self._form(request, words, token, link)
+    def _by_link(
+        self, answer: Callable[[Visit], Awaitable[web.Response]]
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """Answers where the link is ours and holds, and says what is wrong otherwise."""
 
-    async def pressed(self, request: web.Request) -> web.Response:
+        async def handle(request: web.Request) -> web.Response:
+            words = spoken(request.headers.get("Accept-Language"), self._language)
+            token = request.match_info["token"]
+            try:
+                return await answer(Visit(request, words, token, self._keys.read(token, self._clock())))
+            except BadLink:
+                return _page(words, words["forged"], 403)
+            except Expired:
+                return _page(words, words["expired"], 410)
+            except UsesUnavailable:
+                return _page(words, words["redis_away"], 503)
+            except NotWritten:
+                return _page(words, words["kafka_away"], 503)
+
+        return handle
+
+    async def _shown(self, visit: Visit) -> web.Response:
+        """The page with the button; changes nothing."""
+        use = await self._taking.taken(visit.link.alert_id)
+        return self._form(visit) if use is None else _used(visit.words, use)
+
+    async def _pressed(self, visit: Visit) -> web.Response:
         """Acknowledge."""
-        words = spoken(request.headers.get("Accept-Language"), self._language)
-        token = request.match_info["token"]
-        link = self._link(token, words)
-        if isinstance(link, web.Response):
-            return link
+        request, words, token, link = visit
         form = await request.post()
         came_from = request.headers.get("Sec-Fetch-Site", "same-origin")
         if came_from != "same-origin" or not self._keys.proves(token, str(form.get("proof", ""))):
@@ -115,37 +126,12 @@ class AckPage:
         if not by:
             if self._user_header is not None:
                 return _page(words, words["no_user"], 403)
-            return self._form(request, words, token, link, words["no_name"], status=422)
-        return await self._acknowledge(words, link, by, note)
+            return self._form(visit, words["no_name"], status=422)
+        use, now = await self._taking.take(link.alert_id, link.ticket_id, by, note)
+        return _page(words, words["done"].format(by=use.by, at=_at(use.at)), 200) if now else _used(words, use)
 
-    async def _acknowledge(self, words: dict[str, str], link: Link, by: str, note: str) -> web.Response:
-        now = self._clock()
-        try:
-            use = await self._uses.begin(link.alert_id)
-            if use is not None:
-                return _used(words, use)
-            try:
-                await self._write(acknowledged(link.alert_id, link.ticket_id, by, note, now))
-            except NotWritten:
-                await self._uses.undo(link.alert_id)
-                return _page(words, words["kafka_away"], 503)
-        except UsesUnavailable:
-            return _page(words, words["redis_away"], 503)
-        with suppress(UsesUnavailable):  # it is on Kafka, and once more would be the same event
-            await self._uses.done(link.alert_id, Use(by, now))
-        return _page(words, words["done"].format(by=by, at=_at(now)), 200)
-
-    def _link(self, token: str, words: dict[str, str]) -> Link | web.Response:
-        try:
-            return self._keys.read(token, self._clock())
-        except BadLink:
-            return _page(words, words["forged"], 403)
-        except Expired:
-            return _page(words, words["expired"], 410)
-
-    def _form(
-        self, request: web.Request, words: dict[str, str], token: str, link: Link, told: str = "", *, status: int = 200
-    ) -> web.Response:
+    def _form(self, visit: Visit, told: str = "", *, status: int = 200) -> web.Response:
+        request, words, token, link = visit
         user = None if self._user_header is None else clean(request.headers.get(self._user_header, ""), LONGEST_NAME)
         if user == "":
             return _page(words, words["no_user"], 403)

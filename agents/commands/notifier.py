@@ -15,6 +15,7 @@ from agents import logs
 from agents.ack.events import Acknowledgements
 from agents.ack.links import Keys, ack_links
 from agents.ack.page import AckPage
+from agents.ack.taking import Taking
 from agents.ack.uses import MemoryUses, RedisUses
 from agents.engine import wall_clock
 from agents.engine.lease import ticks
@@ -194,7 +195,8 @@ async def _ack_page(settings: Settings, uses: Uses) -> AsyncIterator[None]:
         return
     topic = Topics(settings.topic_prefix, settings.app).name(TOPIC_OF["alert_acknowledged"])
     onto = Acknowledgements(connection(settings), topic)
-    page = AckPage(keys, uses, onto.write, wall_clock, user_header=settings.ack_user_header)
+    taking = Taking(uses, onto.write, wall_clock)
+    page = AckPage(keys, taking, wall_clock, user_header=settings.ack_user_header)
     host, port = split_address(settings.ack_listen)
     runner = web.AppRunner(page.app(), access_log=None, handle_signals=False)
     await runner.setup()

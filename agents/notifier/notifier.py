@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
-import os
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -17,16 +14,19 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
-from agents.engine.clock import MAX_SKEW, Clock, askers
+from agents.engine.clock import MAX_SKEW, Clock
 from agents.engine.connection import be_patient, reach
+from agents.notifier.catching_up import CatchingUp
 from agents.notifier.claims import ClaimsUnavailable
 from agents.notifier.deliveries import DeliveryLog, Refill
+from agents.notifier.filling import Filling
 from agents.notifier.intake import Intake, nobody
 from agents.notifier.lane import LIMIT, Lane, unheard
 from agents.notifier.limits import MemoryLimits, Pace
 from agents.notifier.metrics import NotifierMetrics
 from agents.notifier.progress import Partition
 from agents.notifier.references import References
+from agents.notifier.timekeeping import Timekeeping
 from streams.instants import SECOND
 
 if TYPE_CHECKING:
@@ -46,8 +46,6 @@ log = logging.getLogger("slawatch.notifier")
 COMMIT_EVERY = 1.0
 PROBE_EVERY = 2.0
 PROBE_PATIENCE = 5.0
-CATCH_UP_EVERY = 0.2
-TIME_EVERY = 60.0
 LEAVE_WITHIN = 10.0
 RETRY = 1.0
 
@@ -105,11 +103,11 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
         self._producer: AIOKafkaProducer
         self._outcomes = DeliveryLog(topics.deliveries, claims)
         references = References()
-        self._refill = Refill(connection.aiokafka(), topics.deliveries, claims, self._clock, references)
-        limits = limits or MemoryLimits(lambda: int(monotonic() * SECOND))
-        self._filling = asyncio.Lock()
-        self._fills = 0
+        refill = Refill(connection.aiokafka(), topics.deliveries, claims, self._clock, references)
+        self._filling = Filling(refill, topics.deliveries, self.metrics)
         self._unfilled = True
+        self._time = Timekeeping(self._clock, topics.heartbeats, self.metrics)
+        limits = limits or MemoryLimits(lambda: int(monotonic() * SECOND))
         lanes = {
             endpoint.name: Lane(
                 endpoint.name,
@@ -118,7 +116,7 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
                 outcomes=self._outcomes,
                 metrics=self.metrics,
                 clock=self._clock,
-                refill=self._refill_flushed,
+                refill=self._filling.flushed,
                 max_age=max_age,
                 timeout=endpoint.timeout,
                 pace=endpoint.pace,
@@ -131,8 +129,9 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
             for endpoint in endpoints
         }
         self._intake = Intake(routes, lanes, self.metrics, silencing)
+        self._catching_up = CatchingUp(connection, topics.alerts, self._intake)
         for lane in lanes.values():
-            self.metrics.watch(lane.name, lane.__len__, partial(self._is_behind, lane))
+            self.metrics.watch(lane.name, lane.__len__, partial(self._catching_up.is_behind, lane))
         self._committed: dict[int, int] = {}
         self._joined = False
         self._stopping = asyncio.Event()
@@ -161,8 +160,9 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
                 return
             await starting
             lanes = [asyncio.create_task(lane.run()) for lane in self._intake.lanes.values()]
-            parts = (self._read(), self._catch_up(), self._probe(), self._commit_often(), self._keep_time())
-            loops = [asyncio.create_task(part) for part in (*parts, self._outcomes.write(), self._outcomes.note())]
+            parts = (self._read(), self._catching_up.run(), self._probe(), self._commit_often())
+            beside = (self._time.keep(self._producer), self._outcomes.write(), self._outcomes.note())
+            loops = [asyncio.create_task(part) for part in (*parts, *beside)]
             await asyncio.wait([stopping, *lanes, *loops], return_when=asyncio.FIRST_COMPLETED)
             await self._finish(loops[0], lanes)
         finally:
@@ -185,7 +185,7 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
         be_patient(producer)
         self._outcomes.use(producer)
         self._producer = producer
-        await self._learn_the_time()
+        await self._time.learn(producer)
         timeout = self._session_timeout // 1000
         self._consumer = AIOKafkaConsumer(
             **kafka,
@@ -223,7 +223,7 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
             ours = dict(self._intake.partitions)
             if self._unfilled:
                 self._unfilled = False
-                await self._fill()
+                await self._filling.fill()
             for tp, records in batch.items():
                 partition = ours.get(tp.partition)
                 # One lost while the claims were filled is read again by whoever has it now.
@@ -266,113 +266,6 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
             log.warning("offsets are not committed now: %s", type(error).__name__)
         else:
             self._committed.update(offsets)
-
-    # Filling the claims
-
-    async def _refill_flushed(self) -> None:
-        """For a lane that found the claims flushed: the first to come fills them."""
-        await self._fill(flushed_after=self._fills)
-
-    async def _fill(self, *, flushed_after: int | None = None) -> None:
-        """Returns once the claims know every outcome; waits as long as that takes."""
-        async with self._filling:
-            if flushed_after is not None:
-                if flushed_after != self._fills:
-                    return
-                log.warning("claims were lost: filling them from %s", self._topics.deliveries)
-            told = ""
-            while True:
-                try:
-                    count = await self._refill.run()
-                except (ClaimsUnavailable, KafkaError) as error:
-                    why = str(error) if isinstance(error, ClaimsUnavailable) else type(error).__name__
-                    if why != told:
-                        log.warning("alerts wait: the claims cannot be filled (%s)", why)
-                    told = why
-                    await asyncio.sleep(RETRY)
-                else:
-                    break
-            self._fills += 1
-            self.metrics.refilled.inc(count)
-
-    # Destinations whose queue was full
-
-    def _is_behind(self, lane: Lane) -> bool:
-        return any(lane.name in partition.behind for partition in self._intake.partitions.values())
-
-    async def _catch_up(self) -> None:
-        """Read again what a lane had no room for, once it is half empty."""
-        while True:
-            await asyncio.sleep(CATCH_UP_EVERY)
-            todo = [
-                (number, partition, lane)
-                for number, partition in self._intake.partitions.items()
-                for lane in self._intake.lanes.values()
-                if lane.name in partition.behind and lane.room >= lane.limit // 2
-            ]
-            if not todo:
-                continue
-            consumer = AIOKafkaConsumer(
-                **self._connection.aiokafka(), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
-            )
-            try:
-                await consumer.start()
-                waiting = Counter(lane.name for _, _, lane in todo)
-                for number, partition, lane in todo:
-                    tp = TopicPartition(self._topics.alerts, number)
-                    share = lane.room // waiting[lane.name]  # else the first takes all there is, each time
-                    waiting[lane.name] -= 1
-                    await self._read_again(consumer, tp, partition, lane, share)
-            except KafkaError as error:
-                log.warning("alerts cannot be read again now: %s", type(error).__name__)
-            finally:
-                await consumer.stop()
-
-    async def _read_again(
-        self, consumer: AIOKafkaConsumer, tp: TopicPartition, partition: Partition, lane: Lane, count: int
-    ) -> None:
-        """At most so many records."""
-        consumer.assign([tp])
-        consumer.seek(tp, partition.behind[lane.name])
-        while partition.live and lane.name in partition.behind and count > 0:
-            records = (await consumer.getmany(tp, timeout_ms=500, max_records=count)).get(tp)
-            if records:
-                count -= len(records)
-                self._intake.take_again(partition, lane, records)
-            else:
-                self._intake.caught_up(partition, lane, await consumer.position(tp))
-
-    # Time
-
-    async def _keep_time(self) -> None:
-        while True:
-            await asyncio.sleep(TIME_EVERY)
-            await self._learn_the_time()
-
-    async def _learn_the_time(self) -> None:
-        """Go by Kafka's time; waits until it is told."""
-        while True:
-            try:
-                async with asyncio.timeout(PROBE_PATIENCE):
-                    await self._compare_clocks()
-            except (KafkaError, TimeoutError) as error:
-                log.warning("Kafka does not tell its time: %r", error)
-                await asyncio.sleep(RETRY)
-            else:
-                break
-
-    async def _compare_clocks(self) -> None:
-
-        def sign() -> bytes:
-            return json.dumps({"notifier": os.getpid(), "at": self._clock()}).encode()
-
-        agreed = self._clock.agrees
-        await self._clock.compare(await askers(self._producer, self._topics.heartbeats, sign))
-        self.metrics.skew.set(self._clock.skew / SECOND)
-        if not self._clock.agrees:
-            log.error("the clock of this host is %+.0f s off Kafka's, which is gone by", -self._clock.skew / SECOND)
-        elif not agreed:
-            log.info("the clocks of Kafka and this host agree")
 
     # Health
 

@@ -89,6 +89,8 @@ def test_cards_get_links_and_the_monitors_own_alerts_none() -> None:
     assert url != link(alert_record(7), "desk")
     assert link(alert_record(7, ticket_id="", level="operations"), "desk") is None
     assert link(alert_record(7, kind="corrected"), "desk") is None
+    assert link(alert_record(7, level="warning"), "desk") is None
+    assert link(alert_record(7, level="escalation", step=1), "desk") is not None
 
 
 def test_a_link_of_another_version_is_none_of_ours() -> None:

@@ -15,6 +15,7 @@ from notices import START, Clock
 from agents.ack.events import NotWritten, event_id
 from agents.ack.links import Keys, Link
 from agents.ack.page import HEADERS, AckPage
+from agents.ack.taking import Taking
 from agents.ack.uses import MemoryUses, Use, UsesUnavailable
 from agents.ack.words import CHINESE, ENGLISH, LANGUAGES, spoken
 from streams.events import AlertAcknowledged
@@ -73,7 +74,7 @@ class Site:
 @contextlib.asynccontextmanager
 async def opened(**options: Any) -> AsyncIterator[Site]:
     site = Site()
-    page = AckPage(KEYS, site.uses, site.write, site.clock, **options)
+    page = AckPage(KEYS, Taking(site.uses, site.write, site.clock), site.clock, **options)
     async with TestClient(TestServer(page.app())) as client:
         site.client = client
         yield site
