@@ -51,7 +51,7 @@ format: .venv/.tools  ## Sort imports and format
 	$(BIN)/ruff check --select I --fix .
 	$(BIN)/ruff format .
 
-docs: .venv/.application  ## Write what follows from the code: docs/schemas, docs/asyncapi.yaml, tables in docs/*.md
+docs: .venv/.tools  ## Write what follows from the code: docs/schemas, docs/asyncapi.yaml, tables in docs/*.md
 	$(BIN)/python -m config.schema policy >docs/policy.schema.json
 	$(BIN)/python -m config.schema routing >docs/routing.schema.json
 	$(BIN)/python -m config.schema staffing >docs/staffing.schema.json
