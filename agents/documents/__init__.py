@@ -1,5 +1,5 @@
 """The documents that follow from the code: schemas, the AsyncAPI file, tables in docs/events.md and docs/metrics.md,
-pictures of the cards.
+pictures of the cards, a sale day in docs/planning.md.
 
 `python -m agents.documents` (`make docs`) writes them anew.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from agents.documents import asyncapi, cards, pages, schemas
+from agents.documents import asyncapi, cards, pages, planning, schemas
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,8 @@ def documents(docs: Path) -> dict[str, str]:
         for name, schema in schemas.files().items()
     }
     written |= {f"cards/{name}": text for name, text in cards.files().items()}
-    parts = {"events.md": pages.events_parts(), "metrics.md": pages.metrics_parts()}
+    sale_day, chart = planning.sale_day(docs.parent / "examples")
+    parts = {"events.md": pages.events_parts(), "metrics.md": pages.metrics_parts(), "planning.md": sale_day}
     for name, of_page in parts.items():
         written[name] = pages.filled((docs / name).read_text(encoding="utf-8"), of_page)
-    return written | {"asyncapi.yaml": asyncapi.written()}
+    return written | {"asyncapi.yaml": asyncapi.written(), planning.CHART: chart}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from matplotlib import dates, font_manager, rc_context
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from streams.instants import to_datetime
 
@@ -92,6 +93,7 @@ def _frame(axis: Any, title: str, most: int) -> None:
     axis.set_title(title.replace("$", r"\$"), loc="left", fontsize=9, fontweight="bold")
     axis.set_ylim(0, most * 1.3)
     axis.margins(x=0)
+    axis.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     axis.grid(axis="y", color="#e0e0e0", linewidth=0.6)
     axis.set_axisbelow(True)
     for side in ("top", "right"):

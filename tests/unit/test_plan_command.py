@@ -128,6 +128,17 @@ def test_a_forecast_needs_no_days_and_more_agents_keep_more_promises(tmp_path: P
     assert "At work: as many as needed" in alone.output
 
 
+def test_with_as_many_agents_as_needed_the_goal_is_kept(past: tuple[Path, Path], tmp_path: Path) -> None:
+    """The ledger alone says nothing of staff; so the simulation has those whom the formulas ask for."""
+    out = tmp_path / "plan.csv"
+    result = plan("--history", past[1], "--from", "2026-11-11", "--factor", "10", "--goal", "90%", "--csv", out)
+    assert "At work: as many as needed" in result.output
+    rows = table(out)
+    assert all(row["gap"] == "0" for row in rows)
+    answered = [(float(row["contacts"]), float(row["answered_in_time"])) for row in rows if row["answered_in_time"]]
+    assert sum(contacts * share for contacts, share in answered) / sum(contacts for contacts, _ in answered) > 0.9
+
+
 def test_the_same_seed_gives_the_same_and_a_peak_holds_on_its_days(past: tuple[Path, Path], tmp_path: Path) -> None:
     arguments = ("--history", past[1], "--from", "2026-11-10", "--days", "3", "--team", "billing")
     outs = [tmp_path / f"{number}.csv" for number in range(3)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -29,7 +30,7 @@ elif what == "orderly":
     signal.signal(signal.SIGTERM, lambda *_: (print("bye", flush=True), sys.exit(0)))
 if what == "hangup":
     signal.signal(signal.SIGHUP, lambda *_: print("again", flush=True))
-print("alive", os.getpid(), flush=True)
+print(f"alive {os.getpid()}", flush=True)
 if what.startswith("leaves-"):
     sys.exit(int(what[7:]))
 if what == "dies-once" and not os.path.exists(mark):
@@ -57,7 +58,8 @@ class Site:
         return [line.partition(" | ")[2] for line in self.said if line.split(" | ")[0].strip() == name]
 
     def pids(self, name: str) -> list[int]:
-        return [int(line.split()[1]) for line in self.lines(name) if line.startswith("alive")]
+        lines = self.lines(name)  # one that is ended while it says so may leave a part of it
+        return [int(found[1]) for line in lines if (found := re.fullmatch(r"alive (\d+)", line))]
 
     async def alive(self, *names: str) -> None:
         await eventually(lambda: all(self.pids(name) for name in names), what=f"{names} live")
@@ -138,7 +140,7 @@ async def test_a_signal_is_passed_on_to_those_who_understand_it(tmp_path: Path) 
 
 PARENT = """
 import subprocess, sys, time
-child = subprocess.Popen([*PROGRAM, "simulate", "--tickets", "1000000000", "--out", sys.argv[1]],
+child = subprocess.Popen([*PROGRAM, "simulate", "--tickets", "5000000", "--days", "300", "--out", sys.argv[1]],
                          stdin=subprocess.PIPE, start_new_session=True)
 print(child.pid, flush=True)
 time.sleep(600)
