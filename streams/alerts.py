@@ -19,8 +19,6 @@ LATE: Final = MINUTE
 """An alert decided later than this after deadline and grace says so."""
 
 _LEVELS: Final[dict[str, Level]] = {"warning": "warning", "breach": "breach", "escalation": "escalation"}
-_STANDING: Final = ("breach", "escalation")
-"""Levels of what may prove wrong, be answered or be acknowledged. A warning was right when it rang."""
 
 
 class Gate(NamedTuple):
