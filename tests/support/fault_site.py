@@ -327,7 +327,7 @@ class Site:
                 self.house.file("evidence.json", msgspec.json.encode(left).decode())
                 raise
 
-        report = await eventually(judged, timeout=10, every=1, what="verdict")
+        report = await eventually(judged, timeout=40, every=1, what="verdict")
         self._say(str(report))
         return report
 
@@ -354,20 +354,23 @@ class Site:
         return found
 
     async def _evidence(self, posts: Sequence[Post]) -> Evidence:
+        """What may still change comes last and at once: deadlines come meanwhile, and it must be of one moment."""
         topics = self.house.topics
-        alerts = await asyncio.to_thread(self._records, topics.alerts)
+        told = await asyncio.to_thread(self._input)
+        dead_letters = len(await asyncio.to_thread(self._records, topics.dead_letters))
         ledger = await asyncio.to_thread(self._records, topics.ledger)
+        alerts = await asyncio.to_thread(self._records, topics.alerts)
         return Evidence(
             policies=self._document,
             grace=int(GRACE * SECOND),
             as_of=now(),
-            input=await asyncio.to_thread(self._input),
+            input=told,
             acknowledged=self.events.acknowledged,
             alerts=[Seen(appended_at(record), json.loads(record.value())) for record in alerts],
             posts=[Seen(int(post.at * SECOND), post.body) for post in posts],
             ledger={record.key().decode(): json.loads(record.value()) for record in ledger},
             gauges=await self._gauges(),
-            dead_letters=len(await asyncio.to_thread(self._records, topics.dead_letters)),
+            dead_letters=dead_letters,
             faults=self.faults,
         )
 
