@@ -13,6 +13,7 @@ from streams.facts import CANCELLED, Mark
 from streams.fold import State
 from streams.instants import MINUTE, SECOND, format_instant
 from streams.policies import TARGETS, Policies, Promise
+from streams.queue import missed_at
 from streams.ticket import Ticket
 
 LATE: Final = MINUTE
@@ -120,7 +121,7 @@ def _pending(
         if overdue_at is None:
             continue
         breach = ("breach", clock.target, clock.cycle, "")
-        if breach not in announced and _deadline(clock, overdue_at) >= announced_from:
+        if breach not in announced and missed_at(clock, overdue_at) >= announced_from:
             yield overdue_at, (*breach, False), clock
         if clock.since is None:
             continue
@@ -131,11 +132,6 @@ def _pending(
                     yield at, ("warning", clock.target, clock.cycle, text, False), clock
         if promise is not None and promise.escalate:
             yield from _escalations(clock, promise, overdue_at, marks, announced_from)
-
-
-def _deadline(clock: Clock, overdue_at: int) -> int:
-    """The deadline that was missed: before the instant of the breach where only a change of the ticket missed it."""
-    return overdue_at if clock.deadline is None else min(clock.deadline, overdue_at)
 
 
 def _warnings(clock: Clock, promise: Promise) -> Iterator[tuple[int, str]]:
@@ -152,7 +148,7 @@ def _escalations(
     ours = [mark for mark in marks if mark.target == clock.target and mark.cycle == clock.cycle]
     of_clock = {(mark.level, mark.detail): mark for mark in ours}
     breach = of_clock.get(("breach", ""))
-    if breach.corrected if breach is not None else _deadline(clock, overdue_at) < announced_from:
+    if breach.corrected if breach is not None else missed_at(clock, overdue_at) < announced_from:
         return []
     steps = [(str(step), after) for step, after in enumerate(promise.escalate, 1)]
     return [
@@ -212,13 +208,13 @@ def _alert(ticket_id: str, state: State, due: Due, policies: Policies, gate: Gat
         decided_at=format_instant(gate.now),
     )
     if clock is not None:
-        missed = _deadline(clock, due.at) if mark.level == "breach" else due.at
+        missed = missed_at(clock, due.at) if mark.level == "breach" else due.at
         alert.late = not mark.corrected and gate.now > missed + gate.grace + LATE
         alert.policy = clock.policy
         alert.started_at = format_instant(clock.start)
         alert.limit_seconds = clock.limit / SECOND
         alert.elapsed_seconds = _elapsed(clock, state, policies, gate.up_to) / SECOND
-        deadline = clock.deadline if clock.breached is None else _deadline(clock, clock.breached)
+        deadline = clock.deadline if clock.breached is None else missed_at(clock, clock.breached)
         alert.deadline = format_instant(deadline) if deadline is not None else None
     return alert
 
