@@ -8,28 +8,26 @@ changes nothing. The form sends a proof that its sender was shown the page, and 
 from __future__ import annotations
 
 from base64 import b64encode
-from contextlib import suppress
 from hashlib import sha256
 from html import escape
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from agents.ack.events import LONGEST_NAME, LONGEST_NOTE, NotWritten, acknowledged
+from agents.ack.events import LONGEST_NAME, LONGEST_NOTE
 from agents.ack.links import BadLink, Expired
-from agents.ack.uses import UNDER_WAY, Use, UsesUnavailable
+from agents.ack.taking import take, used
+from agents.ack.uses import UsesUnavailable
 from agents.ack.words import spoken
 from agents.notifier.text import clean
 from streams.instants import SECOND, format_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from agents.ack.links import Keys, Link
+    from agents.ack.taking import Taken, Write
     from agents.ack.uses import Uses
-    from streams.events import AlertAcknowledged
-
-    Write = Callable[[AlertAcknowledged], Awaitable[None]]
 
 LARGEST_FORM = 4096  # bytes
 
@@ -96,7 +94,7 @@ class AckPage:
         except UsesUnavailable:
             return _page(words, words["redis_away"], 503)
         if use is not None:
-            return _used(words, use)
+            return _told(words, used(use))
         return self._form(request, words, token, link)
 
     async def pressed(self, request: web.Request) -> web.Response:
@@ -119,21 +117,8 @@ class AckPage:
         return await self._acknowledge(words, link, by, note)
 
     async def _acknowledge(self, words: dict[str, str], link: Link, by: str, note: str) -> web.Response:
-        now = self._clock()
-        try:
-            use = await self._uses.begin(link.alert_id)
-            if use is not None:
-                return _used(words, use)
-            try:
-                await self._write(acknowledged(link.alert_id, link.ticket_id, by, note, now))
-            except NotWritten:
-                await self._uses.undo(link.alert_id)
-                return _page(words, words["kafka_away"], 503)
-        except UsesUnavailable:
-            return _page(words, words["redis_away"], 503)
-        with suppress(UsesUnavailable):  # it is on Kafka, and once more would be the same event
-            await self._uses.done(link.alert_id, Use(by, now))
-        return _page(words, words["done"].format(by=by, at=_at(now)), 200)
+        taken = await take(self._uses, self._write, link.alert_id, link.ticket_id, by, note, self._clock())
+        return _told(words, taken)
 
     def _link(self, token: str, words: dict[str, str]) -> Link | web.Response:
         try:
@@ -167,10 +152,10 @@ class AckPage:
         return _page(words, told, status, more=form)
 
 
-def _used(words: dict[str, str], use: Use) -> web.Response:
-    if use == UNDER_WAY:
-        return _page(words, words["under_way"], 409)
-    return _page(words, words["already"].format(by=use.by, at=_at(use.at)), 200)
+def _told(words: dict[str, str], taken: Taken) -> web.Response:
+    status = {"under_way": 409, "kafka_away": 503, "redis_away": 503}.get(taken.how, 200)
+    whose = {"by": taken.use.by, "at": _at(taken.use.at)} if taken.use is not None else {}
+    return _page(words, words[taken.how].format(**whose), status)
 
 
 def _page(words: dict[str, str], told: str, status: int, more: str = "") -> web.Response:
