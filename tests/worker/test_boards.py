@@ -187,7 +187,8 @@ def test_rows_of_tickets_that_did_not_change_are_not_read_again() -> None:
     kept = TicketRows()
 
     def rows() -> dict[str, Any]:
-        return {row.ticket_id: row for row in kept.of(desk.partition.pressing(PRESSING, ALARMS, desk.now + HOUR), PRESSING).due}
+        found = desk.partition.pressing(PRESSING, ALARMS, desk.now + HOUR)
+        return {row.ticket_id: row for row in kept.of(found, PRESSING).due}
 
     first = rows()
     assert len(first) == 5
