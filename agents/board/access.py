@@ -105,7 +105,7 @@ class Access:
         if header is None or not self._from_proxy(request) or len(request.headers.getall(header, [])) != 1:
             return None
         name = clean(request.headers[header], LONGEST_NAME)
-        if not name:
+        if not name or name.startswith("@"):  # else a person could be called as a group
             return None
         names = [name]
         if self.trust.groups_header is not None:

@@ -286,9 +286,9 @@ def _body(shot: Shot, viewer: Viewer) -> bytes:
 
 
 def _fail(kind: type[web.HTTPException], error: str) -> NoReturn:
-    body = _encode(Failure(error))
+    text = _encode(Failure(error)).decode()
     headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"} if kind is web.HTTPUnauthorized else {}
-    raise kind(body=body, content_type="application/json", headers=headers)
+    raise kind(text=text, content_type="application/json", headers=headers)
 
 
 def _json(answer: msgspec.Struct) -> web.Response:

@@ -7,11 +7,12 @@
   const say = (word, values = {}) => words[word].replace(/\{(\w+)\}/g, (_, name) => values[name]);
   const write = (node, text) => { if (node.textContent !== text) node.textContent = text; };
   const clock = (instant) => new Date(instant).toLocaleTimeString(lang, { hour12: false });
+  const minute = (instant) => clock(instant).slice(0, 5);
   const percent = (share) => (Math.round(share * 1000) / 10).toLocaleString(lang) + " %";
   // Rounded down: what is below its goal never looks as if it had reached it.
   const reached = ({ met, judged }) => (Math.floor((met * 1000) / judged) / 10).toLocaleString(lang, { minimumFractionDigits: 1 }) + " %";
 
-  let skew = 0, heard = -Infinity, source = null, picture = null;
+  let skew = 0, heard = -Infinity, source = null;
   const now = () => Date.now() + skew;
 
   function span(milliseconds) {
@@ -62,20 +63,23 @@
     page.state = name;
   }
 
-  const news = (text) => write(at("news"), text);
+  // For those who listen; `loud`, for those who look as well.
+  function news(text, loud = false) {
+    write(at("news"), text);
+    at("news").classList.toggle("unseen", !loud);
+  }
 
   // A picture
 
   function show(next) {
-    picture = next;
     const off = Date.parse(next.at) - Date.now();
     if (Math.abs(off - skew) > 1500) skew = off;
     state(next.monitor.state, about(next.monitor));
     write(at("clock"), say("as_of", { time: clock(next.at) }));
     figures(next);
-    const names = page.names = [...next.overdue, ...next.due].some((ticket) => ticket.agent_id) ? "yes" : "no";
-    late(next, names);
-    rows("soon", next.due, (ticket) => ticket.ticket_id, (ticket) => pressing(ticket, "down", names));
+    page.names = [...next.overdue, ...next.due].some((ticket) => ticket.agent_id) ? "yes" : "no";
+    late(next);
+    rows("soon", next.due, (ticket) => ticket.ticket_id, (ticket) => pressing(ticket, "down"));
     rows("teams", next.teams, (team) => team.team, team);
     targets(next.compliance);
     hour(next);
@@ -215,8 +219,8 @@
     draw("curve-volume", { arrivals: arrivals.map((n) => n / top), replies: replies.map((n) => n / top) });
     write(at("volume-top"), String(top));
     for (const plot of ["compliance", "volume"]) {
-      write(at(`${plot}-from`), clock(minutes.begin));
-      write(at(`${plot}-to`), clock(Date.parse(minutes.begin) + minutes.arrivals.length * 60000));
+      write(at(`${plot}-from`), minute(minutes.begin));
+      write(at(`${plot}-to`), minute(Date.parse(minutes.begin) + minutes.arrivals.length * 60000));
     }
     write(at("hour-told"), say("curve_told", { arrivals: arrivals[last], replies: replies[last], met: met[last], judged: judged[last] }));
   }
@@ -254,11 +258,10 @@
       const answer = await fetch(`api/alerts/${encodeURIComponent(ticket.alert_id)}/acknowledge`,
         { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ note }) });
       const said = await answer.json();
-      news(answer.ok ? say("acknowledged", { ticket: ticket.ticket_id, by: said.by }) : say("acknowledge_failed", said));
+      news(answer.ok ? say("acknowledged", { ticket: ticket.ticket_id, by: said.by }) : say("acknowledge_failed", said), true);
     } catch (error) {
-      news(say("acknowledge_failed", { error: String(error.message) }));
+      news(say("acknowledge_failed", { error: String(error.message) }), true);
     }
-    page.told = at("news").textContent;
   }
 
   async function agents() {
