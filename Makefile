@@ -10,7 +10,7 @@ PIP := PYTHONWARNINGS=ignore PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT
 	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet
 
 # Debian's packages by the program that each brings.
-PROGRAMS := redis-server:redis-server promtool:prometheus faketime:faketime
+PROGRAMS := redis-server:redis-server promtool:prometheus faketime:faketime chromium:chromium
 
 TWO := -n 2 --dist worksteal
 

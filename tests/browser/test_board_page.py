@@ -170,7 +170,7 @@ async def test_nothing_that_comes_in_acts(chromium: Chromium, redis_url: str, un
         ]  # fmt: skip
 
     async with (
-        wall(redis_url, unique, hostile, board_tokens=TOKENS, partitions="1") as found,
+        wall(redis_url, unique, hostile, board_tokens=TOKENS, partitions="1", kafka="127.0.0.1:1") as found,
         chromium.page() as page,
     ):
         await page.open(f"{found.url}?lang=en")

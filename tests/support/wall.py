@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from hand_written import text
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from services import free_ports
 from waiting import eventually
 
 from agents.board.record import Read, key
@@ -22,9 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Wall:
-    """Its address, and the boards that are written each half second: a function of the instant."""
+    """Its addresses, for people and for Prometheus; and the boards that are written, by the instant."""
 
     url: str = ""
+    metrics: str = ""
     boards: Callable[[int], Sequence[Read | None]] = field(default=lambda now: [])
 
 
@@ -37,7 +40,8 @@ async def wall(
     redis_url: str, app: str, boards: Callable[[int], Sequence[Read | None]] | None = None, **settings: str
 ) -> AsyncIterator[Wall]:
     """A board process in this one; with `boards` they are written meanwhile."""
-    given = {"redis": redis_url, "app": app, "board_listen": "127.0.0.1:0", "board_metrics_listen": "127.0.0.1:0"}
+    (port,) = free_ports(1)
+    given = {"redis": redis_url, "app": app, "board_listen": "127.0.0.1:0", "board_metrics_listen": f"127.0.0.1:{port}"}
     found, stop, ports = Wall(), asyncio.Event(), []
     serving = asyncio.create_task(
         serve(load_settings({f"SLAWATCH_{k.upper()}": v for k, v in (given | settings).items()}), stop, ports.append)
@@ -49,6 +53,7 @@ async def wall(
         await eventually(lambda: ports or serving.done(), what="the board serves")
         if not ports:
             await serving
+        found.metrics = f"http://127.0.0.1:{port}/"
         found.url = f"http://127.0.0.1:{ports[0]}/"
         yield found
     finally:
@@ -62,7 +67,8 @@ async def _write(found: Wall, redis_url: str, app: str, stop: asyncio.Event) -> 
     async with Redis.from_url(redis_url) as redis:
         while not stop.is_set():
             for number, board in enumerate(found.boards(wall_clock())):
-                if board is not None:
-                    await redis.set(key(app, number), text(board), ex=15)
+                with contextlib.suppress(RedisError, OSError):  # a test may have it away
+                    if board is not None:
+                        await redis.set(key(app, number), text(board), ex=15)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), 0.5)
