@@ -74,6 +74,12 @@ def test_the_tickets_shown_are_the_longest_the_last_and_the_next_of_all(seed: in
     assert [row.ticket_id for row in shown.due] == [name for _, name in sorted(due)[:DUE]]
 
 
+def test_what_falls_due_is_shown_no_further_than_where_nothing_is_left_out() -> None:
+    busy = board(START, due=[ticket("A", START + 1)], due_until=START + MINUTE)  # it looked no further
+    calm = board(START, due=[ticket("B", START + SECOND), ticket("C", START + 2 * MINUTE)])
+    assert [row.ticket_id for row in seen(busy, calm).due] == ["A", "B"]
+
+
 def test_teams_add_up_over_partitions_priorities_and_channels() -> None:
     oldest = ["2026-03-02T08:00:00.5Z", "2026-03-02T08:00:00Z"]
     shown = seen(

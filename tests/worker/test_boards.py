@@ -137,7 +137,9 @@ def test_an_overdue_ticket_names_the_alert_that_can_be_taken_and_who_took_it() -
     (due,) = desk.board().tickets.due
     assert (due.ticket_id, due.overdue, due.alert_id, due.agent_id) == ("T-1", False, None, "a17")
     desk.now = parse_instant(due.deadline) + SECOND // 2  # missed, and within the grace: it is still on the list
+    desk.ring()
     desk.partition.prepare(desk.now)
+    assert desk.partition._ready.first() is not None
     assert [row.ticket_id for row in desk.board().tickets.due] == ["T-1"]
     (alert,) = [one for one in desk.go(2 * SECOND) if one["level"] == "breach"]
     (row,) = desk.board().tickets.overdue
@@ -154,10 +156,20 @@ def test_an_overdue_ticket_names_the_alert_that_can_be_taken_and_who_took_it() -
     assert desk.board().tickets.overdue == []
 
 
+def test_what_happens_now_is_in_the_last_minute_at_once() -> None:
+    desk = Watched(default_policies(), BEGIN)
+    for number in range(1, 5):
+        desk.put(created(f"T-{number}", desk.now))
+        hour = desk.board().hour
+        assert hour is not None
+        assert hour.arrivals[-1] == number
+
+
 def test_a_great_many_are_cut_to_a_few_and_said_to_be_so() -> None:
     desk = Watched(default_policies(), BEGIN)
     desk.put(*[created(f"T-{n:04d}", BEGIN + n * SECOND, priority="urgent") for n in range(500)])
-    assert parse_instant(desk.board().tickets.due_until) < BEGIN + HOUR  # warnings come before, and there are many
+    few = desk.board().tickets  # warnings come before, and there are many
+    assert (few.due, parse_instant(few.due_until) < BEGIN + 15 * MINUTE) == ([], True)
     desk.go(14 * MINUTE)
     first = desk.board().tickets
     assert [row.ticket_id for row in first.due] == [f"T-{n:04d}" for n in range(PRESSING)]
