@@ -44,7 +44,6 @@ def traffic_of(
             seen.waited += cell.total
     for one in whole.parts:
         for (team, _, channel), waiting in one.queue.items():
-            seen = sums[names.teams[team], names.channels[channel]]
-            seen.due.update(waiting.risks)
-            seen.due[OVERDUE] += waiting.states["overdue"]
+            due = {**waiting.risks, OVERDUE: waiting.states["overdue"]}
+            sums[names.teams[team], names.channels[channel]].add(Traffic(due=due))
     return {where: (traffic, limits.get(where)) for where, traffic in sums.items()}
