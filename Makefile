@@ -62,10 +62,12 @@ format: .venv/.tools  ## Sort imports and format
 	$(BIN)/ruff check --select I --fix .
 	$(BIN)/ruff format .
 
-docs: .venv/.application  ## Write what follows from the code: docs/schemas, docs/asyncapi.yaml, tables in docs/*.md
+docs: .venv/.tools  ## Write what follows from the code: docs/schemas, docs/asyncapi.yaml, tables in docs/*.md, Grafana's JSON
 	$(BIN)/python -m config.schema policy >docs/policy.schema.json
 	$(BIN)/python -m config.schema routing >docs/routing.schema.json
+	$(BIN)/python -m config.schema staffing >docs/staffing.schema.json
 	$(BIN)/python -m agents.documents
+	PYTHONPATH=deploy/grafana $(BIN)/python -m dashboards
 
 demo: .venv/.application  ## A simulated call centre on an embedded Kafka: wheels alone, no server
 	$(BIN)/slawatch demo

@@ -24,6 +24,7 @@ from agents.policy_topic import PolicyTopic
 from agents.redis import client
 from agents.web import serving
 from config.settings import split_address
+from config.staffing import staffing_of
 from streams.events import TOPIC_OF, TYPES, tag_of
 from streams.explain import explain
 from streams.instants import SECOND
@@ -92,7 +93,8 @@ class Worker:
             self.policies.caught_up,
         )
         self._started = False
-        self.gauges = TicketGauges(self.partitions, self.rules, self.now)
+        staffing = staffing_of(settings.staffing)
+        self.gauges = TicketGauges(self.partitions, self.rules, self.now, staffing, settings.partitions)
         self.meters.registry.register(EngineGauges(self.engine))
 
     def now(self) -> int:

@@ -21,10 +21,11 @@ OTHER = "other"
 KINDS = 8
 """So many priorities and so many channels are told apart: these are few, unless a sender is wrong."""
 
-_STAFF = 4  # series of a team whose agents are known: their statuses
-_DEMAND = 2  # of a team's channel: load and agents required
+_STAFF = 5  # series of a team whose agents are known: their statuses, and how many are at work
+_DEMAND = 4 + len(RISKS)  # of a team's channel: load, handling, agents required, work due and overdue
 _QUEUE = len(STATES) + len(RISKS) + 1  # of a team's queue by priority and channel: also the oldest wait
 _ELAPSED = 5  # of a team's target and window: spent, stopped and three quantiles
+_HANDLING = 2  # of a team's replies in a window: handling and handled
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def _series(whole: Whole, few: Names) -> dict[str, dict[tuple[object, ...], int]
             kind = (few.priorities[priority], few.channels[channel])
             is_clock = measure < len(TARGETS)
             of_team["counted", window, measure, *kind] = 2 if is_clock else 1
-            of_team["elapsed", window, measure] = _ELAPSED if is_clock else 1
+            of_team["elapsed", window, measure] = _ELAPSED if is_clock else _HANDLING
             of_team["demand", kind[1]] = _DEMAND
     for one in whole.parts:
         for team, priority, channel in one.queue:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import product
+from typing import get_args
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from agents.dead_letters import Cause
+from streams.events import TYPES, tag_of
+from streams.policies import TARGETS
+from streams.ticket import Outcome
 
 LATENESS_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 
@@ -93,3 +101,16 @@ class Meters:
         self.to_judge = Gauge(
             "sla_tickets_to_judge_anew", "Tickets still judged by the policies of before a change.", registry=registry
         )
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """Shows what is bounded before it happens: of a series that comes with its first count, no increase is seen."""
+        for tag, outcome in product(map(tag_of, TYPES), Outcome):
+            self.events.labels(tag, outcome.value)
+        for cause in get_args(Cause):
+            self.dead_letters.labels(cause)
+        for target, verdict in product(TARGETS, ("met", "breached")):
+            self.verdicts.labels(target, verdict)
+            self.retracted.labels(target, verdict)
+        for target, level, kind in product(TARGETS, ("warning", "breach", "escalation"), ("raised", "corrected")):
+            self.alerts.labels(target, level, kind)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from streams.instants import MINUTE
 from streams.queue import RISKS, Line, at_risk, slot
 from streams.sketch import Sketch
-from streams.windows import REPLIES, WINDOWS, Cell, Key, Labels
+from streams.windows import ARRIVALS, WINDOWS, Cell, Key, Labels
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -203,7 +203,7 @@ class Whole:
                 spent = self.spent[where] = Spent()
             spent.timed += n * cell.timed
             spent.total += n * cell.total
-            if key[0] != REPLIES:
+            if key[0] < ARRIVALS:
                 spent.durations.merge(cell.durations, n)
             if not spent.timed:
                 del self.spent[where]

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 AGENT = b"\xff"
 """Begins the key of an agent's status in the table; no ticket id does, for it is no UTF-8."""
 
+AT_WORK = ("online", "busy")
+"""The statuses of an agent who is there for customers."""
+
 
 class StaffMember(msgspec.Struct, array_like=True, gc=False):
     """An agent's newest status."""

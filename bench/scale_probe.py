@@ -26,6 +26,7 @@ from agents.meters import Meters
 from agents.partition import Rules, TicketPartition
 from agents.policy_source import policies_of
 from agents.wakeups import Wakeups
+from config.staffing import default_staffing
 from streams.events import TOPIC_OF, TYPES, tag_of
 from streams.instants import DAY, MINUTE, SECOND, format_instant
 
@@ -134,7 +135,7 @@ class _Lane:
         self.store.settle(changes.tickets, changes.derived, mark, changes.cold)
 
     def _shown(self) -> dict[str, float]:
-        gauges = TicketGauges(lambda: [self.owner], self.rules, lambda: self.now)
+        gauges = TicketGauges(lambda: [self.owner], self.rules, lambda: self.now, default_staffing(), 1)
         began = time.process_time()
         (seen,) = gauges.lookout.look(self.now).parts
         text = Text()

@@ -1,6 +1,6 @@
-"""JSON Schemas of the policy and the routing file, for editors: what a schema can express of their rules.
+"""JSON Schemas of the policy, the routing and the staffing file, for editors: what a schema can express of their rules.
 
-`python -m config.schema policy` and `python -m config.schema routing` print them, as docs/ holds them.
+`python -m config.schema policy` prints the first (`routing`, `staffing` the others), as docs/ holds them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from config.policies import AFTER_REOPEN, ANSWERED
 from config.rota_file import EDGE_PATTERN, HAND_OVER_PATTERN
 from config.routes import HOURS
 from config.routing import ALERT_KEYS, ALERT_VALUES
+from config.staffing import GOAL_PATTERN
 from streams.policies import MATCHED, MET_BY, STATUSES, TARGETS
 
 Schema = dict[str, Any]
@@ -65,6 +66,30 @@ def routing_json_schema() -> Schema:
                 "routes": {"type": "array", "minItems": 1, "items": _route()},
             },
             required=("version", "destinations", "routes"),
+        ),
+    }
+
+
+def staffing_json_schema() -> Schema:
+    """The schema of a staffing file."""
+    share = _text(rf"(?=.*[1-9]){GOAL_PATTERN}", "the share of its clocks that is to be met: 90%")
+    channel = _keys(
+        {
+            "live": {"enum": [True, False, "true", "false"], "description": "the customer waits while connected"},
+            "handle": _text(_DURATION, "how long the work on a ticket takes, where replies do not say"),
+        }
+    )
+    return {
+        "$schema": _DRAFT,
+        "title": "slawatch staffing",
+        "description": "What a centre aims at and how long its work takes; what is left out is as shipped.",
+        **_keys(
+            {
+                "version": _VERSION,
+                "goals": _keys(dict.fromkeys(TARGETS, share)),
+                "channels": {"type": "object", "additionalProperties": channel},
+            },
+            required=("version",),
         ),
     }
 
@@ -231,5 +256,5 @@ def _route() -> Schema:
 
 
 if __name__ == "__main__":
-    schemas = {"policy": policy_json_schema, "routing": routing_json_schema}
+    schemas = {"policy": policy_json_schema, "routing": routing_json_schema, "staffing": staffing_json_schema}
     sys.stdout.write(written(schemas[sys.argv[1]]()))

@@ -178,6 +178,9 @@ class Settings(BaseSettings):
     redis_key_file: Path | None = Field(default=None, description="key of the client certificate (PEM)")
     policies: Path | None = Field(default=None, description="policy file; none: the shipped defaults")
     routing: Path | None = Field(default=None, description="routing file of the notifier: which alert goes where")
+    staffing: Path | None = Field(
+        default=None, description="staffing file: goals, live channels, handling times; none: the shipped one"
+    )
     app: Annotated[Name, Field(min_length=1)] = Field(
         default="slawatch",
         description="consumer group, and prefix of the tables, their changelogs and the Redis keys",

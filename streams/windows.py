@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from streams import instants
+from streams.clocks import FIRST_RESPONSE
 from streams.facts import CANCELLED
 from streams.fold import State
 from streams.instants import MINUTE, SECOND
@@ -20,8 +21,13 @@ from streams.sketch import Sketch
 
 ARRIVALS: Final = 7
 REPLIES: Final = 8
-MEASURES = (*TARGETS, "arrivals", "replies")
-"""What is counted: judged clocks by target; tickets created; public replies, `total` being their handling time."""
+GIVEN_UP: Final = 9
+MEASURES = (*TARGETS, "arrivals", "replies", "given_up")
+"""What is counted: judged clocks by target; tickets created; public replies, `total` being their handling time;
+tickets abandoned before the first response, `total` being how long that was waited for."""
+
+ABANDONED = "abandoned"
+"""The reason of a cancelled ticket whose customer gave up."""
 
 
 class Window(NamedTuple):
@@ -110,7 +116,8 @@ def labels(state: State) -> Labels:
 def contributions(state: State, settled_at: int, since: int) -> list[Contribution]:
     """What a ticket counts for in windows that begin at `since` or later, its clocks seen at `settled_at`.
 
-    A met clock counts at its stop, a breached one at its breach, with its elapsed time once it stopped.
+    A met clock counts at its stop, a breached one at its breach, with its elapsed time once it stopped. Of a ticket
+    that is cancelled none counts.
     """
     found: list[Contribution] = []
     if state.created_at >= since:
@@ -120,6 +127,11 @@ def contributions(state: State, settled_at: int, since: int) -> list[Contributio
             handled = round(reply.handle_seconds * SECOND) if reply.handle_seconds is not None else None
             found.append((REPLIES, reply.at, True, handled))
     if state.status == CANCELLED:
+        if state.reason == ABANDONED and state.done_at is not None and state.done_at >= since:
+            for clock in state.clocks:
+                if clock.target == FIRST_RESPONSE and clock.stop is None:
+                    waited = clock.accrued if clock.policy is not None else None
+                    found.append((GIVEN_UP, state.done_at, True, waited))
         return found
     for clock in state.clocks:
         breached = clock.overdue(settled_at, state.last_at)

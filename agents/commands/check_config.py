@@ -1,4 +1,4 @@
-"""`slawatch check-config`: what the policy and routing files say in plain words, or all that is wrong with them."""
+"""`slawatch check-config`: what the policy, routing and staffing files say in plain words, or all that is wrong."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from config.rota import LOOK_AHEAD, Feed, stretches
 from config.routing import load_routing
 from config.secret import StandIns
 from config.settings import load_settings
+from config.staffing import load_staffing
 from streams.instants import HOUR, MINUTE, SECOND, format_instant, to_datetime
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from config.quiet import Quiet
     from config.rota import Rota
     from config.routes import Routing
+    from streams.demand import Staffing
     from streams.policies import Policy, Promise
 
     T = TypeVar("T")
@@ -42,9 +44,10 @@ _path = click.Path(path_type=Path)
 @click.command(name="check-config")
 @click.option("--policies", type=_path, help="policy file; else SLAWATCH_POLICIES, else the shipped defaults")
 @click.option("--routing", type=_path, help="routing file; else SLAWATCH_ROUTING")
+@click.option("--staffing", type=_path, help="staffing file; else SLAWATCH_STAFFING")
 @click.option("--against", type=_path, help="the policy file in force: warn where a change reaches into the past")
-def command(policies: Path | None, routing: Path | None, against: Path | None) -> None:
-    """Check the settings, the policy file and the routing file.
+def command(policies: Path | None, routing: Path | None, staffing: Path | None, against: Path | None) -> None:
+    """Check the settings, the policy file, the routing file and the staffing file.
 
     Prints what they say in plain words, with warnings; or every problem as FILE:LINE: FIELD: REASON, and ends with 2.
     """
@@ -53,10 +56,12 @@ def command(policies: Path | None, routing: Path | None, against: Path | None) -
     settings = _try(load_settings, problems)
     policies = policies or (settings.policies if settings else None)
     routing = routing or (settings.routing if settings else None)
+    staffing = staffing or (settings.staffing if settings else None)
     file = _try(lambda: read_policy_file(policies) if policies else default_policy_file(), problems)
     old = _try(lambda: read_policy_file(against), problems) if against is not None else None
     unset = StandIns()
     routes = _try(lambda: load_routing(routing, unset), problems) if routing is not None else None
+    staffed = _try(lambda: load_staffing(staffing), problems) if staffing is not None else None
     if problems or file is None:
         raise ConfigError(problems)
     for line in policy_lines(file, now):
@@ -67,6 +72,9 @@ def command(policies: Path | None, routing: Path | None, against: Path | None) -
             click.echo(line)
         warnings += routing_advice(routes, file, str(routing), now)
         warnings += [Problem(str(routing), None, f"${{{name}}}", "is not set here") for name in unset.asked]
+    if staffing is not None and staffed is not None:
+        for line in staffing_lines(staffed, str(staffing)):
+            click.echo(line)
     for warning in warnings:
         click.echo(f"warning: {warning}")
 
@@ -104,6 +112,19 @@ def routing_lines(routing: Routing, file: str, now: int) -> Iterator[str]:
     if routing.quiets:
         yield "\nQuiet hours"
         yield from (f"  {name}: {_quiet(quiet)}" for name, quiet in routing.quiets.items())
+
+
+def staffing_lines(staffing: Staffing, file: str) -> Iterator[str]:
+    """A staffing file in words."""
+    yield f"\n{file}: OK"
+    yield "  goals: " + "; ".join(f"{_words(target)} {goal * 100:g} %" for target, goal in staffing.goals.items())
+    for channel in sorted(staffing.live | staffing.handling.keys()):
+        kind = "live" if channel in staffing.live else "not live"
+        handle = staffing.handling.get(channel)
+        takes = (
+            f"a ticket takes {_spelled(handle)} where replies do not say" if handle else "replies say how long it takes"
+        )
+        yield f"  {channel}: {kind}; {takes}"
 
 
 def _turns(rota: Rota, now: int) -> str:

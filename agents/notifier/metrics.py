@@ -101,6 +101,7 @@ class NotifierMetrics:
         self.behind.labels(destination).set_function(behind)
         for counter in self._counters:
             counter.labels(destination)
+        self.latency.labels(destination)
 
     def decided(self, destination: str, decision: Decision) -> None:
         """Count a decision."""

@@ -33,7 +33,7 @@ _READY_WITHIN = 90.0  # seconds; three JVMs on two busy cores take their time
 # Below the ports that the kernel gives to outgoing connections: none of those takes a killed server's port.
 _PORTS = range(15_000, 32_000)
 
-_running: set["_Process"] = set()
+_running: set["Process"] = set()
 
 
 @atexit.register
@@ -70,7 +70,7 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-class _Process:
+class Process:
     """A child that leads a process group of its own: nothing but it and its children is ever signalled."""
 
     def __init__(self, command: Sequence[str | Path], log: Path) -> None:
@@ -133,7 +133,7 @@ class KafkaCluster:
         self._brokers = {node: ports[2 * node - 2] for node in range(1, nodes + 1)}
         self._controllers = {node: ports[2 * node - 1] for node in range(1, nodes + 1)}
         self._guarded = dict(zip(self._security.listeners, ports[2 * nodes :], strict=True))
-        self._processes: dict[int, _Process] = {}
+        self._processes: dict[int, Process] = {}
 
     def guarded(self, listener: str) -> str:
         """The address of one of the listeners of its security."""
@@ -215,7 +215,7 @@ class KafkaCluster:
 
     def _launch(self, node: int) -> None:
         command = [*self._jvm("kafka.Kafka", "-Xms128m", "-Xmx512m"), self._path(f"{node}.properties")]
-        self._processes[node] = _Process(command, self._path(f"{node}.log"))
+        self._processes[node] = Process(command, self._path(f"{node}.log"))
 
     def _jvm(self, main: str, *options: str) -> list[str | Path]:
         log4j = f"-Dlog4j2.configurationFile={self._path('log4j2.properties')}"
@@ -297,7 +297,7 @@ class RedisServer:
             files = {"cert": certificate.certificate, "key": certificate.key, "ca-cert": authority}
             self._tls = ["--tls-port", str(self._tls_port), "--tls-auth-clients", "optional"]
             self._tls += [part for name, file in files.items() for part in (f"--tls-{name}-file", str(file))]
-        self._process: _Process | None = None
+        self._process: Process | None = None
 
     @property
     def guarded(self) -> str:
@@ -323,7 +323,7 @@ class RedisServer:
         """Start a killed server, empty; returns once it answers."""
         address = ["--bind", "127.0.0.1", "--port", str(self._port)]
         forgetful = ["--save", "", "--appendonly", "no", "--dir", self._folder.name]
-        self._process = _Process([self._program, *address, *self._tls, *forgetful], Path(self._folder.name) / "log")
+        self._process = Process([self._program, *address, *self._tls, *forgetful], Path(self._folder.name) / "log")
         wait_until(self._answers, timeout=20, what=f"Redis at {self.url} answers")
 
     def pause(self) -> None:
@@ -347,7 +347,7 @@ class RedisServer:
             self.kill()
         self._folder.cleanup()
 
-    def _alive(self) -> _Process:
+    def _alive(self) -> Process:
         assert self._process is not None, "this Redis is not running"
         return self._process
 

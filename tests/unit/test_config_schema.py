@@ -10,10 +10,10 @@ from expected_problems import corpus
 from jsonschema import Draft202012Validator
 from shared import shared_dir
 
-from config.schema import policy_json_schema, routing_json_schema, written
+from config.schema import policy_json_schema, routing_json_schema, staffing_json_schema, written
 
 ROOT = Path(__file__).resolve().parents[2]
-SCHEMAS = {"policy": policy_json_schema(), "routing": routing_json_schema()}
+SCHEMAS = {"policy": policy_json_schema(), "routing": routing_json_schema(), "staffing": staffing_json_schema()}
 POLICY, ROUTING = (Draft202012Validator(SCHEMAS[name]) for name in ("policy", "routing"))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from queue_chain import answered_by_the_chain
 
 from streams.staffing import asa, erlang_b, erlang_c, occupancy, required_agents, service_level
 
@@ -89,6 +90,46 @@ def test_erlang_without_load() -> None:
     assert required_agents(0.0, 180, 20, 0.8) == 0
 
 
+# Erlang A: callers who give up
+
+
+def test_erlang_a_is_what_another_program_publishes() -> None:
+    """The guide of pyworkforce: 100 calls in 30 minutes of 3 each, answered in 20 s, patience 5 minutes: 13 agents."""
+    level = service_level(100 * 3 / 30, 13, 3, 20 / 60, 5)
+    assert math.floor(level * 1000) == 858
+    assert required_agents(100 * 3 / 30, 3, 20 / 60, 0.8, 5) == 13
+
+
+@pytest.mark.parametrize(
+    ("load", "agents", "target", "patience"),
+    [(1.0, 1, 0.5, 2.0), (10.0, 13, 0.11, 1.7), (10.0, 7, 0.5, 0.5), (20.0, 20, 0.1, 4.0), (3.0, 9, 0.02, 0.3)],
+)
+def test_erlang_a_is_what_the_queue_itself_comes_to(load: float, agents: int, target: float, patience: float) -> None:
+    expected = answered_by_the_chain(load, agents, target, patience)
+    assert service_level(load, agents, 1, target, patience) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("load", [0.3, 4.0, 48.0])
+@pytest.mark.parametrize("patience", [0.2, 1.0, 30.0])
+def test_erlang_a_needs_the_fewest_agents(load: float, patience: float) -> None:
+    for goal in (0.5, 0.9, 0.99):
+        agents = required_agents(load, 1, 0.1, goal, patience)
+        assert service_level(load, agents, 1, 0.1, patience) >= goal > service_level(load, agents - 1, 1, 0.1, patience)
+
+
+def test_erlang_a_of_endless_patience_is_erlang_c() -> None:
+    for load, agents in [(10.0, 11), (10.0, 13), (48.0, 54)]:
+        patient = service_level(load, agents, 1, 0.1, 1e7)
+        assert patient == pytest.approx(service_level(load, agents, 1, 0.1), abs=1e-5)
+
+
+def test_erlang_a_stays_a_share_where_its_terms_overflow() -> None:
+    """A thousand erlangs of very patient callers: before too few agents nobody is answered in time."""
+    shares = [service_level(1000.0, agents, 1, 0.1, 1000.0) for agents in (1, 900, 1000, 1100, 5000)]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == pytest.approx((0, 1), abs=1e-9)
+
+
 def test_erlang_refuses_nonsense() -> None:
     """Negative, infinite and absent quantities are errors, not figures."""
     for load, agents in [(-1.0, 3), (math.inf, 3), (math.nan, 3), (1.0, -1)]:
@@ -99,6 +140,9 @@ def test_erlang_refuses_nonsense() -> None:
     for aht, target in [(0, 20), (-1, 20), (math.inf, 20), (180, -1), (180, math.nan)]:
         with pytest.raises(ValueError, match="time"):
             service_level(1.0, 2, aht, target)
+    for patience in (0, -1, math.nan):
+        with pytest.raises(ValueError, match="giving up"):
+            service_level(1.0, 2, 180, 20, patience)
     for goal in (0, 1, 1.5, math.nan):
         with pytest.raises(ValueError, match="goal"):
             required_agents(1.0, 180, 20, goal)

@@ -20,5 +20,9 @@ def test_statuses(place: int, status: str) -> None:
 
 
 def test_measures() -> None:
-    assert (MEASURES[windows.ARRIVALS], MEASURES[windows.REPLIES]) == ("arrivals", "replies")
+    assert [MEASURES[place] for place in (windows.ARRIVALS, windows.REPLIES, windows.GIVEN_UP)] == [
+        "arrivals",
+        "replies",
+        "given_up",
+    ]
     assert len(TARGETS) == windows.ARRIVALS

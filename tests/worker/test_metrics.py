@@ -3,6 +3,7 @@
 import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from math import exp, factorial
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -21,6 +22,8 @@ from agents.partition import Rules, TicketPartition
 from agents.simulator import simulate
 from agents.web import serving
 from config.policies import default_policies
+from config.staffing import default_staffing
+from streams.demand import Staffing
 from streams.events import TOPIC_OF, TYPES, tag_of
 from streams.instants import DAY, HOUR, MINUTE, SECOND, parse_instant
 from streams.ledger_record import LedgerRecord, decode
@@ -66,7 +69,7 @@ class Centre:
                     if out.topic == "ledger" and out.value is not None:
                         record = decode(out.value)
                         self.ledger[record.ticket_id] = record
-        self.gauges = TicketGauges(self.partitions.values, self.rules, lambda: self.now)
+        self.gauges = TicketGauges(self.partitions.values, self.rules, lambda: self.now, default_staffing(), PARTITIONS)
 
     async def metrics(self) -> str:
         """What a scrape gets."""
@@ -136,6 +139,19 @@ def test_when_counters_were_created_is_not_told(text: str) -> None:
     assert "sla_events_total{" in text
 
 
+async def test_counters_whose_labels_are_known_begin_at_zero() -> None:
+    """Else Prometheus sees no increase of what happens for the first time."""
+    text = await scraped(Meters())
+    found = {name: values(text, name, lambda labels: frozenset(labels.values())) for name in (
+        "sla_events_total", "sla_dead_letters_total", "sla_verdicts_total", "sla_alerts_total")}  # fmt: skip
+    assert found["sla_events_total"][frozenset({"ticket_created", "applied"})] == 0
+    assert found["sla_dead_letters_total"][frozenset({"unreadable"})] == 0
+    assert found["sla_verdicts_total"][frozenset({"resolution", "breached"})] == 0
+    assert found["sla_alerts_total"][frozenset({"first_response", "breach", "raised"})] == 0
+    assert sum(sum(series.values()) for series in found.values()) == 0
+    assert sum(map(len, found.values())) < 250
+
+
 def test_the_queue_is_that_of_the_ledger(day: Centre, text: str) -> None:
     done = ("resolved", "closed", "cancelled")
     waiting = [record for record in day.ledger.values() if record.status not in done]
@@ -180,6 +196,95 @@ def test_the_counters_are_those_of_the_ledger(day: Centre, text: str) -> None:
         assert kept[verdict] - retracted.get(verdict, 0) == verdicts[verdict]
 
 
+def test_who_gave_up_are_those_of_the_ledger(day: Centre, text: str) -> None:
+    gone = [
+        record
+        for record in day.ledger.values()
+        if (record.status, record.reason) == ("cancelled", "abandoned")
+        and any(clock.target == "first_response" and clock.stopped_at is None for clock in record.clocks)
+    ]
+    given_up = values(text, "sla_window_given_up", lambda labels: (labels["window"], labels["channel"]))
+    by_channel = Counter(("7d", str(record.channel)) for record in gone)
+    assert {where: count for where, count in given_up.items() if where[0] == "7d" and count} == dict(by_channel)
+    assert len(gone) > 5
+
+
+def erlang_c_level(load: float, agents: int, aht: float, target: float) -> float:
+    """The share answered in time, with factorials."""
+    if agents <= load:
+        return 0.0
+    busy = load**agents / factorial(agents) * agents / (agents - load)
+    waits = busy / (sum(load**n / factorial(n) for n in range(agents)) + busy)
+    return 1 - waits * exp(-(agents - load) * target / aht)
+
+
+async def test_what_is_required_is_what_the_events_come_to() -> None:
+    """The chats of a morning in which nobody gives up, counted from the events themselves."""
+    now = BEGIN + 10 * HOUR
+    events = [event for event in simulated(900) if parse_instant(event["occurred_at"]) <= now]
+    gone = {event["ticket_id"] for event in events if event.get("reason") == "abandoned"}
+    events = [event for event in events if event.get("ticket_id") not in gone]
+    text = await Centre(events, now).metrics()
+    load, required, handling = (
+        values(text, f"sla_{name}", lambda labels: (labels["team"], labels["channel"]))
+        for name in ("queue_load_erlangs", "agents_required", "queue_handling_seconds")
+    )
+    chats = {e["ticket_id"]: e for e in events if e["type"] == "ticket_created" and e["channel"] == "chat"}
+    moved = {e["ticket_id"]: e["team"] for e in events if e["type"] == "ticket_updated" and "team" in e}
+    teams = {ticket: moved.get(ticket, event["team"]) for ticket, event in chats.items()}
+    for team in set(teams.values()):
+        arrived = [parse_instant(event["occurred_at"]) for ticket, event in chats.items() if teams[ticket] == team]
+        handled = sum(e.get("handle_seconds", 0) for e in events if teams.get(e.get("ticket_id", "")) == team)
+        aht = handled / len(arrived)
+        erlangs = sum(at > now - HOUR for at in arrived) * aht / 3600
+        enough = [erlang_c_level(erlangs, agents, aht, 900) >= 0.9 for agents in range(20)]
+        assert handling[team, "chat"] == pytest.approx(aht)
+        assert load[team, "chat"] == pytest.approx(erlangs)
+        assert required[team, "chat"] == (enough.index(True) if erlangs else 0)
+    assert max(required.values()) > 1
+
+
+def test_the_staffed_are_those_online_or_busy(day: Centre, text: str) -> None:
+    newest: dict[str, Event] = {}
+    for event in simulated(600):
+        if event["type"] == "agent_status_changed":
+            newest[event["agent_id"]] = event
+    at_work = Counter(event["team"] for event in newest.values() if event["status"] in ("online", "busy"))
+    staffed = values(text, "sla_agents_staffed", lambda labels: labels["team"])
+    assert {team: count for team, count in staffed.items() if count} == dict(at_work)
+    assert sum(at_work.values()) > 0
+
+
+@pytest.mark.parametrize(("says", "source"), [(True, "replies"), (False, "configured")])
+def test_a_handling_time_that_is_configured_is_said_to_be(says: bool, source: str) -> None:
+    """Two of three teams reply, and say how long it took, or do not."""
+    events = [event if says else without(event, "handle_seconds") for event in alike(9)]
+    centre = Centre(events, BEGIN + 2 * HOUR)
+    staffing = Staffing(default_staffing().goals, frozenset(), {"": 6 * MINUTE})
+    gauges = TicketGauges(centre.partitions.values, centre.rules, lambda: centre.now, staffing, PARTITIONS)
+    (handles,) = [family for family in gauges.collect() if family.name == "sla_queue_handling_seconds"]
+    sources = {sample.labels["team"]: sample.labels["source"] for sample in handles.samples}
+    assert sources == {"team-0": "configured", "team-1": source, "team-2": source}
+
+
+def without(event: Event, field: str) -> Event:
+    return {name: value for name, value in event.items() if name != field}
+
+
+def test_required_adds_up_over_workers_to_what_one_would_say(day: Centre, text: str) -> None:
+    """Each reckons with all tickets by its share of them: within an agent and a tenth of what is right."""
+    one = values(text, "sla_agents_required", lambda labels: labels["team"])
+    parts: Counter[str] = Counter()
+    for numbers in ([0], [1, 2]):
+        families = Centre(simulated(600), BEGIN + DAY, numbers).gauges.collect()
+        for family in families:
+            if family.name == "sla_agents_required":
+                for sample in family.samples:
+                    parts[sample.labels["team"]] += sample.value
+    for team, agents in one.items():
+        assert abs(parts[team] - agents) <= 2 + agents / 10
+
+
 async def test_sums_over_workers_are_those_of_one(day: Centre, text: str) -> None:
     """Two workers share the partitions: their gauges add up, whoever holds what."""
     shared = [Centre(simulated(600), BEGIN + DAY, numbers) for numbers in ([0], [1, 2])]
@@ -189,7 +294,7 @@ async def test_sums_over_workers_are_those_of_one(day: Centre, text: str) -> Non
         return tuple(sorted(labels.items()))
 
     for name in ("sla_window_judged", "sla_window_met", "sla_window_spent_seconds", "sla_queue_tickets",
-                 "sla_tickets_kept", "sla_staff_agents"):  # fmt: skip
+                 "sla_tickets_kept", "sla_staff_agents", "sla_agents_staffed"):  # fmt: skip
         parts = Counter[Any]()
         for part in texts:
             parts.update(values(part, name, where))
@@ -198,7 +303,7 @@ async def test_sums_over_workers_are_those_of_one(day: Centre, text: str) -> Non
 
 
 async def test_nothing_is_told_of_a_partition_that_is_given_up(day: Centre) -> None:
-    held = TicketGauges(lambda: (), day.rules, lambda: day.now)
+    held = TicketGauges(lambda: (), day.rules, lambda: day.now, default_staffing(), PARTITIONS)
     families = await held.collected()
     assert [sample for family in families for sample in family.samples if sample.value] == []
 
