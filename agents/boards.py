@@ -151,7 +151,7 @@ def _queue(seen: Seen) -> list[QueueRow]:
 
 def _traffic(seen: Seen, policies: Policies, now: int) -> list[TrafficRow]:
     return [
-        TrafficRow(team, channel, traffic._asdict(), None if limit is None else limit / SECOND)
+        TrafficRow(team, channel, traffic, None if limit is None else limit / SECOND)
         for (team, channel), (traffic, limit) in traffic_of(seen, policies, now, OWN_NAMES).items()
     ]
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from agents.board.answers import Picture
     from agents.board.meters import BoardMetrics
     from agents.board.record import Read
+    from streams.demand import Staffing
 
 EVERY = 1.0  # seconds
 
@@ -45,10 +46,17 @@ class Feed:
     """Reads until it is stopped. `clock` gives microseconds since the epoch."""
 
     def __init__(
-        self, redis: Redis, app: str, partitions: int, clock: Callable[[], int], metrics: BoardMetrics
+        self,
+        redis: Redis,
+        app: str,
+        partitions: int,
+        staffing: Staffing,
+        clock: Callable[[], int],
+        metrics: BoardMetrics,
     ) -> None:
         self._redis = redis
         self._keys = [key(app, number) for number in range(partitions)]
+        self._staffing = staffing
         self._clock = clock
         self._metrics = metrics
         self._fresh = Freshness(partitions)
@@ -100,7 +108,7 @@ class Feed:
     def _look(self, values: Sequence[bytes | None] | None, at: float, now: int) -> Shot:
         self._fresh.take(values, at)
         boards = self._fresh.boards
-        whole = picture(boards, self._fresh.monitor(at, now), now)
+        whole = picture(boards, self._fresh.monitor(at, now), now, self._staffing)
         return Shot(whole, boards, _encode(whole), _encode(without_names(whole)))
 
     async def _values(self) -> Sequence[bytes | None] | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
+from streams.demand import Traffic
+
 
 class QueueRow(msgspec.Struct, gc=False):
     """The queue of one team, priority and channel; `oldest`: since when the customer waits who has waited longest."""
@@ -107,11 +109,11 @@ class LastHour(msgspec.Struct, gc=False):
 
 
 class TrafficRow(msgspec.Struct, gc=False):
-    """What a team's channel has seen lately (`streams.demand.Traffic`), and its tightest first-response limit."""
+    """What a team's channel has seen lately, and its tightest first-response limit."""
 
     team: str
     channel: str
-    traffic: dict[str, int]
+    traffic: Traffic
     limit_seconds: float | None
 
 

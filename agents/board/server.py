@@ -24,6 +24,7 @@ from agents.web import serving
 from config.board_access import read_proxies, read_roles, read_tokens
 from config.errors import ConfigError, Problem
 from config.settings import split_address, variable
+from config.staffing import staffing_of
 from streams.events import TOPIC_OF
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ async def serve(settings: Settings, stop: asyncio.Event, started: Callable[[int]
     metrics = BoardMetrics()
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(client(settings))
-        feed = Feed(redis, settings.app, settings.partitions, wall_clock, metrics)
+        feed = Feed(redis, settings.app, settings.partitions, staffing_of(settings.staffing), wall_clock, metrics)
         taking = await stack.enter_async_context(_taking(settings, redis))
         site = Site(feed, Access(believed, wall_clock), metrics, wall_clock, taking)
 

@@ -4,59 +4,48 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict
-from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from agents.board.answers import Agent, Compliance, LastHour, Picture, Queue, Team, Ticket
 from agents.seen import STATES
-from streams.demand import Traffic, agents_required
+from agents.staff import AT_WORK
+from streams.clocks import FIRST_RESPONSE
+from streams.demand import Traffic, agents_required, handling
 from streams.instants import MINUTE, SECOND, format_instant, parse_instant
 from streams.policies import TARGETS
 from streams.queue import RISKS
+from streams.windows import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from agents.board.answers import Monitor
     from agents.board.record import QueueRow, Read, TicketRow
+    from streams.demand import Staffing
 
 OVERDUE = 20
 DUE = 20
 """So many tickets are shown: overdue longest, and overdue last, and due next."""
 
 CURVE = 60  # minutes
-AT_WORK = ("online", "busy")
+_WHOLE = 100_000
 
 
-class Goals(NamedTuple):
-    """The share of clocks that are to be met, by target, and of those that are not named."""
-
-    by_target: Mapping[str, Fraction]
-    others: Fraction
-
-    def of(self, target: str) -> Fraction:
-        """The goal of a target."""
-        return self.by_target.get(target, self.others)
-
-
-GOALS = Goals({"resolution": Fraction(95, 100)}, Fraction(90, 100))
-
-
-def picture(boards: Sequence[Read], monitor: Monitor, now: int, goals: Goals = GOALS) -> Picture:
+def picture(boards: Sequence[Read], monitor: Monitor, now: int, staffing: Staffing) -> Picture:
     """The sum of the boards, at an instant in microseconds; names are in it."""
     rows = [row for board in boards for row in board.queue]
     overdue, left_out = _overdue(boards)
     return Picture(
         format_instant(now),
         monitor,
-        _compliance(boards, goals),
+        _compliance(boards, staffing.goals),
         _queue(rows),
         overdue,
         left_out,
         _due(boards),
-        _teams(boards, rows),
+        _teams(boards, rows, staffing),
         _last_hour(boards, now),
     )
 
@@ -81,20 +70,25 @@ def agents_of(boards: Iterable[Read], whole: Picture) -> list[Agent]:
     ]
 
 
-def _compliance(boards: Sequence[Read], goals: Goals) -> list[Compliance]:
+def _compliance(boards: Sequence[Read], goals: Mapping[str, float]) -> list[Compliance]:
+    """What was judged, by target and window; first responses in the last hour in any case."""
     met: Counter[tuple[str, str]] = Counter()
-    judged: Counter[tuple[str, str]] = Counter()
+    judged: Counter[tuple[str, str]] = Counter({(TARGETS[FIRST_RESPONSE], HOUR.name): 0})
     for board in boards:
         for row in board.windows:
             if row.measure in TARGETS:
                 met[row.measure, row.window] += row.met
                 judged[row.measure, row.window] += row.count
-    order = sorted(judged, key=lambda where: (TARGETS.index(where[0]), where[1]))
-    return [
-        Compliance(target, window, met[target, window], n, float(goal), met[target, window] >= goal * n if n else None)
-        for target, window in order
-        for goal, n in [(goals.of(target), judged[target, window])]
-    ]
+    found = []
+    for where in sorted(judged, key=lambda where: (TARGETS.index(where[0]), where[1])):
+        goal, n = goals[where[0]], judged[where]
+        found.append(Compliance(*where, met[where], n, goal, _kept(met[where], n, goal)))
+    return found
+
+
+def _kept(met: int, judged: int, goal: float) -> bool | None:
+    """Compared as whole numbers: a goal is a percentage of at most three decimals."""
+    return None if not judged else met * _WHOLE >= round(goal * _WHOLE) * judged
 
 
 def _queue(rows: Sequence[QueueRow]) -> Queue:
@@ -135,7 +129,7 @@ def _ticket(row: TicketRow) -> Ticket:
     )  # fmt: skip
 
 
-def _teams(boards: Sequence[Read], rows: Sequence[QueueRow]) -> list[Team]:
+def _teams(boards: Sequence[Read], rows: Sequence[QueueRow], staffing: Staffing) -> list[Team]:
     of_team: defaultdict[str, list[QueueRow]] = defaultdict(list)
     staffed: Counter[str] = Counter()
     for row in rows:
@@ -144,7 +138,7 @@ def _teams(boards: Sequence[Read], rows: Sequence[QueueRow]) -> list[Team]:
     for board in boards:
         for here in board.staff:
             staffed[here.team] += here.agents if here.status in AT_WORK else 0
-    required = _required(boards)
+    required = _required(boards, staffing)
     teams = sorted(of_team.keys() | known | required.keys())
     return [_team(name, of_team[name], staffed[name] if name in known else None, required.get(name)) for name in teams]
 
@@ -154,22 +148,24 @@ def _team(name: str, rows: list[QueueRow], staffed: int | None, required: int | 
     return Team(name, _queue(rows), staffed, required, gap)
 
 
-def _required(boards: Sequence[Read]) -> dict[str, int]:
+def _required(boards: Sequence[Read], staffing: Staffing) -> dict[str, int]:
     """By team, summed over those of its channels for which it is known."""
-    traffic: dict[tuple[str, str], list[dict[str, int]]] = defaultdict(list)
-    limits: dict[tuple[str, str], list[float]] = defaultdict(list)
+    traffic: defaultdict[tuple[str, str], Traffic] = defaultdict(Traffic)
+    limits: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     for board in boards:
         for row in board.traffic:
-            traffic[row.team, row.channel].append(row.traffic)
+            traffic[row.team, row.channel].add(row.traffic)
             if row.limit_seconds is not None:
                 limits[row.team, row.channel].append(row.limit_seconds)
     found: dict[str, int] = {}
-    for where, parts in traffic.items():
-        limit = round(min(limits[where]) * SECOND) if limits[where] else None
-        sums = Traffic(*(sum(part[field] for part in parts) for field in Traffic._fields))
-        agents = agents_required(where[1], sums, limit)
+    for (team, channel), seen in traffic.items():
+        known = handling(channel, seen, staffing)
+        limit = round(min(limits[team, channel]) * SECOND) if limits[team, channel] else None
+        goal = staffing.goals[TARGETS[FIRST_RESPONSE]]
+        live = channel in staffing.live
+        agents = None if known is None else agents_required(seen, known, limit, goal, live=live)
         if agents is not None:
-            found[where[0]] = found.get(where[0], 0) + agents
+            found[team] = found.get(team, 0) + round(agents)  # of all tickets it is a whole number
     return found
 
 

@@ -32,7 +32,7 @@ HOSTILE = [
     "<math><mtext></form><form><mglyph><style></math><img src onerror=alert(1)>",
 ]  # fmt: skip
 
-MAIL = {"arrivals_day": 6, "handled_day": 6 * 60 * MINUTE, "replies_day": 6, "due_hour": 3}  # an hour each
+MAIL = {"arrivals": 6, "handled": 6 * 60 * MINUTE, "timed": 6, "due": {"60m": 3}}  # an hour each
 
 
 def usual(now: int) -> list[Read]:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from agents.board.record import AgentRow, CountRow, LastHour, QueueRow, Read, StaffRow, TicketRow, Tickets, TrafficRow
+from streams.demand import Traffic
 from streams.instants import HOUR, MINUTE, SECOND, format_instant
 
 NAMES = "billing", "normal", "email"
@@ -43,9 +44,8 @@ def hour(now: int, **minutes: dict[int, int]) -> LastHour:
     return LastHour(format_instant(begin), of("arrivals"), of("replies"), of("judged"), of("met"))
 
 
-def traffic(team: str, channel: str, limit: float | None, **counts: int) -> TrafficRow:
-    fields = {"arrivals_hour": 0, "arrivals_day": 0, "handled_day": 0, "replies_day": 0, "due_hour": 0}
-    return TrafficRow(team, channel, fields | counts, limit)
+def traffic(team: str, channel: str, limit: float | None, **seen: Any) -> TrafficRow:
+    return TrafficRow(team, channel, Traffic(**seen), limit)
 
 
 def staff(team: str, status: str, agents: int) -> StaffRow:

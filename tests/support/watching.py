@@ -18,6 +18,7 @@ from agents.board.meters import BoardMetrics
 from agents.board.record import Read, key
 from agents.board.site import Site, Taking
 from config.board_access import read_proxies, read_roles, read_tokens
+from config.staffing import default_staffing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -93,7 +94,7 @@ async def watching(
 ) -> AsyncIterator[Watching]:  # fmt: skip
     trust = Trust(read_tokens(tokens) if tokens else (), read_proxies(proxies), user, groups, read_roles(roles))
     found = Watching(trust, **options)
-    found.feed = Feed(found.redis, "slawatch", found.partitions, found.clock, found.metrics)  # type: ignore[arg-type]
+    found.feed = Feed(found.redis, "slawatch", found.partitions, default_staffing(), found.clock, found.metrics)  # type: ignore[arg-type]
     taking = Taking(MemoryUses(found.clock), found.write) if found.acknowledges else None
     site = Site(found.feed, Access(trust, found.clock), found.metrics, found.clock, taking)
     async with TestClient(TestServer(site.app())) as client:

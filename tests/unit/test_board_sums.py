@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from fractions import Fraction
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -14,8 +15,8 @@ from hypothesis import strategies as st
 from notices import START
 
 from agents.board.freshness import GONE, STALE, Freshness
-from agents.board.summing import DUE, OVERDUE, Goals, agents_of, picture, without_names
-from streams.demand import GOAL
+from agents.board.summing import DUE, OVERDUE, agents_of, picture, without_names
+from config.staffing import default_staffing
 from streams.instants import HOUR, parse_instant
 from streams.staffing import required_agents
 
@@ -28,17 +29,22 @@ def monitor() -> Monitor:
     return Freshness(1).monitor(0.0, START)
 
 
-def seen(*boards: Read, **more: Any) -> Picture:
-    return picture(boards, monitor(), START, **more)
+STAFFING = default_staffing()
+GOAL = STAFFING.goals["first_response"]
 
 
-@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=8), st.integers(1, 100))
+def seen(*boards: Read, goal: float = GOAL) -> Picture:
+    goals = {**STAFFING.goals, "first_response": goal}
+    return picture(boards, monitor(), START, dataclasses.replace(STAFFING, goals=goals))
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=8), st.integers(1, 99_999))
 def test_compliance_is_met_over_judged_of_all_partitions_and_compared_without_rounding(
-    parts: list[tuple[int, int]], percent: int
+    parts: list[tuple[int, int]], thousandths: int
 ) -> None:
     boards = [board(START, windows=[window(met, met + missed)]) for met, missed in parts]
-    goal = Fraction(percent, 100)
-    (one,) = seen(*boards, goals=Goals({}, goal)).compliance
+    goal = Fraction(thousandths, 100_000)
+    (one,) = seen(*boards, goal=float(goal)).compliance
     met, judged = sum(m for m, _ in parts), sum(m + missed for m, missed in parts)
     assert (one.met, one.judged) == (met, judged)
     assert one.kept is (Fraction(met, judged) >= goal if judged else None)
@@ -47,7 +53,11 @@ def test_compliance_is_met_over_judged_of_all_partitions_and_compared_without_ro
 def test_a_goal_of_90_percent_is_missed_by_one_of_ten_thousand_and_met_exactly() -> None:
     kept = [seen(board(START, windows=[window(met, 10_000)])).compliance[0].kept for met in (8_999, 9_000)]
     assert kept == [False, True]
-    assert seen(board(START, windows=[window(94, 100, measure="resolution")])).compliance[0].kept is False
+    shown = seen(board(START, windows=[window(94, 100, measure="resolution")])).compliance
+    assert [(one.target, one.judged, one.kept) for one in shown] == [
+        ("first_response", 0, None),
+        ("resolution", 100, False),
+    ]
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(0, 120))
@@ -98,11 +108,11 @@ def test_teams_add_up_over_partitions_priorities_and_channels() -> None:
 
 def test_agents_required_follow_from_the_traffic_of_all_partitions_together() -> None:
     """Erlang C of the sum is not the sum of Erlang C: small groups need more."""
-    half = {"arrivals_hour": 30, "arrivals_day": 300, "handled_day": 300 * 6 * MINUTE, "replies_day": 900}
+    half = {"arrivals_hour": 30, "arrivals": 300, "handled": 300 * 6 * MINUTE, "timed": 900}
     boards = [board(START, traffic=[traffic("vip", "chat", limit, **half)]) for limit in (30.0, 60.0)]
     (vip,) = seen(*boards).teams
     assert vip.required == required_agents(60 * 6 / 60, 6 * MINUTE, 30 * SECOND, GOAL)
-    mail = traffic("vip", "email", None, arrivals_day=10, handled_day=10 * HOUR, replies_day=20, due_hour=9)
+    mail = traffic("vip", "email", None, arrivals=10, handled=10 * HOUR, timed=20, due={"60m": 9})
     (vip,) = seen(*boards, board(START, traffic=[mail])).teams
     assert vip.required == required_agents(6, 6 * MINUTE, 30 * SECOND, GOAL) + 5  # half an hour each
     (unknown,) = seen(board(START, traffic=[traffic("vip", "chat", 30.0, arrivals_hour=5)], queue=[queue("vip")])).teams

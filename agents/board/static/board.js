@@ -104,7 +104,7 @@
   function figures({ compliance, queue }) {
     const number = (n) => n.toLocaleString(lang), risk = queue.at_risk;
     const first = compliance.find((one) => one.target === "first_response" && one.window === "1h");
-    const goal = percent(first ? first.goal : 0.9), judged = first && first.judged;
+    const goal = percent(first.goal), judged = first.judged;
     figure("compliance", judged ? reached(first) : say("unknown"),
       judged ? say("compliance_note", { met: number(first.met), judged: number(judged), goal }) : say("compliance_none", { goal }),
       judged ? (first.kept ? "good" : "bad") : "");
@@ -213,7 +213,7 @@
   function hour({ hour: minutes, compliance }) {
     const sums = (series) => series.reduce((all, n, place) => (all[Math.floor(place / SPAN)] += n, all), Array(series.length / SPAN).fill(0));
     const [arrivals, replies, judged, met] = ["arrivals", "replies", "judged", "met"].map((name) => sums(minutes[name]));
-    const first = compliance.find((one) => one.target === "first_response"), goal = first ? first.goal : 0.9;
+    const { goal } = compliance.find((one) => one.target === "first_response");
     const top = Math.max(1, ...arrivals, ...replies), last = arrivals.length - 1;
     draw("curve-compliance", { goal: [goal, goal], met: judged.map((n, place) => (n ? met[place] / n : null)) });
     draw("curve-volume", { arrivals: arrivals.map((n) => n / top), replies: replies.map((n) => n / top) });
