@@ -16,7 +16,7 @@ TWO := -n 2 --dist worksteal
 
 # Tests of what is compiled that are not among the laws.
 PARTITION := tests/worker/test_forgetting.py tests/worker/test_metrics.py tests/worker/test_policy_source.py \
-	tests/unit/test_partition.py tests/unit/test_alert_recall.py tests/unit/test_sketch.py
+	tests/unit/test_partition.py tests/unit/test_alert_recall.py tests/unit/test_sketch.py tests/worker/test_boards.py
 
 .PHONY: help install services test test-compiled compiled faults bench check format docs demo clean
 
