@@ -26,7 +26,7 @@ MEASURES = (*TARGETS, "arrivals", "replies", "given_up")
 """What is counted: judged clocks by target; tickets created; public replies, `total` being their handling time;
 tickets abandoned before the first response, `total` being how long that was waited for."""
 
-ABANDONED = "abandoned"
+ABANDONED: Final = "abandoned"
 """The reason of a cancelled ticket whose customer gave up."""
 
 
