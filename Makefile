@@ -10,13 +10,13 @@ PIP := PYTHONWARNINGS=ignore PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT
 	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet
 
 # Debian's packages by the program that each brings.
-PROGRAMS := redis-server:redis-server promtool:prometheus faketime:faketime
+PROGRAMS := redis-server:redis-server promtool:prometheus faketime:faketime chromium:chromium
 
 TWO := -n 2 --dist worksteal
 
 # Tests of what is compiled that are not among the laws.
 PARTITION := tests/worker/test_forgetting.py tests/worker/test_metrics.py tests/worker/test_policy_source.py \
-	tests/unit/test_partition.py tests/unit/test_alert_recall.py tests/unit/test_sketch.py
+	tests/unit/test_partition.py tests/unit/test_alert_recall.py tests/unit/test_sketch.py tests/worker/test_boards.py
 
 .PHONY: help install services test test-compiled compiled faults bench check format docs demo clean
 

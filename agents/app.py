@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import socket
 from typing import TYPE_CHECKING
 
 import msgspec
 from aiohttp import web
 
-from agents.boards import Boards
+from agents.boards import About, Boards
 from agents.endings import Reminders, endings_of_policies
 from agents.engine import Engine, EngineConfig, wall_clock
 from agents.gauges import EngineGauges, TicketGauges
@@ -158,6 +160,7 @@ class Worker:
     async def _publish(self, stop: asyncio.Event) -> None:
         """Every second: time passes for the partitions, and the boards go to Redis."""
         boards = Boards(client(self.settings), self.settings.app) if self.settings.redis else None
+        name = f"{socket.gethostname()}/{os.getpid()}"
         try:
             while not stop.is_set():
                 now = self.now()
@@ -167,7 +170,8 @@ class Worker:
                     await asyncio.sleep(0)  # slots that enter and leave the windows take their time
                 self.meters.to_judge.set(sum(partition.to_judge for partition in held))
                 if boards is not None:
-                    await boards.publish(self.gauges.lookout, now)
+                    about = About(name, self.problems(), self.rules.policies)
+                    await boards.publish(self.gauges.lookout, now, about)
                 await _stopped(stop, PUBLISH_EVERY)
         finally:
             if boards is not None:

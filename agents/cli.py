@@ -14,6 +14,7 @@ from config.errors import ConfigError
 COMMANDS = {
     "worker": "read ticket events, judge them, write alerts, ledger, boards and metrics",
     "notifier": "send the alerts of the topic sla-alerts to the chats",
+    "board": "the wallboard in the browser: the live queue, overdue tickets, compliance",
     "run": "worker, notifier and board of a small site as one process tree",
     "ack": "take an alert, or those of a ticket: nobody further is alerted of it",
     "demo": "the whole thing on an embedded Kafka with a simulated call centre",

@@ -42,6 +42,15 @@ class Names:
         return (self.teams[team], self.priorities[priority], self.channels[channel])
 
 
+class _Own(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        return name
+
+
+OWN_NAMES = Names(_Own(), _Own(), _Own())
+"""All keep their own names."""
+
+
 def names(whole: Whole, room: int) -> Names:
     """The names that fit: all where they do, else those of the busiest teams; `room` is the series to be had."""
     busy = _busyness(whole)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -23,7 +23,7 @@ from streams.events import AgentStatusChanged, TicketEvent
 from streams.facts import Fact
 from streams.instants import SECOND, format_instant
 from streams.policies import Policies
-from streams.queue import Queue, standing
+from streams.queue import Overdue, Queue, Standing, standing
 from streams.ticket import Outcome, Ticket
 from streams.windows import (
     ARRIVALS,
@@ -85,6 +85,18 @@ class Rules:
     windows: Sequence[Window] = WINDOWS
 
 
+class Pressing(NamedTuple):
+    """Tickets by their keys, as they are kept."""
+
+    overdue: list[tuple[bytes, bytes | None]]
+    """Those overdue longest, then those that came last."""
+    soon: list[tuple[bytes, bytes | None]]
+    """Some of them fall due later than `until`, or are overdue by now, or not due at all."""
+    until: int
+    """They are all that fall due before this instant."""
+    all_overdue: int
+
+
 class TicketPartition:
     """Implements the engine's `Partition` for tickets."""
 
@@ -93,6 +105,7 @@ class TicketPartition:
         self.rules = rules
         self.windows = Windows(now, rules.windows)
         self.queue = Queue()
+        self.overdue = Overdue()
         self.staff = Staff()
         self.tickets = 0
         self.orphans = 0
@@ -286,6 +299,21 @@ class TicketPartition:
         value = self._store.get(ticket_id.encode())
         return ticket.decode(value) if value is not None else None
 
+    def pressing(self, most: int, alarms: int, before: int) -> Pressing:
+        """Tickets that are overdue, and those of the next alarms, as they are kept: to be read off the loop.
+
+        No ticket falls due before its alarm. So all that fall due before the last of these alarms are among them, or
+        among those whose alarm has come and is being announced. No alarm is looked at that is not `before` an instant.
+        """
+        coming = self._alarms.first(alarms, before)
+        soon = [*islice(self._ready.keys(), alarms), *islice(self._unwritten, alarms), *[key for _, key in coming]]
+        return Pressing(
+            [(key, self._store.get(key)) for key in self.overdue.ends(most)],
+            [(key, self._store.get(key)) for key in soon],
+            coming[-1][0] if len(coming) == alarms else before,
+            len(self.overdue),
+        )
+
     # Inside
 
     def tick(self, now: int) -> None:
@@ -357,8 +385,7 @@ class TicketPartition:
         else:
             where = windows.labels(state)
             stands = standing(state, kept.settled_at)
-            if stands is not None:
-                self.queue.add(where, stands)
+            self._stand(key, where, stands, 1)
             if stale:
                 for item in windows.contributions(state, kept.settled_at, self._horizon()):
                     self.windows.add(where, item)
@@ -448,8 +475,8 @@ class TicketPartition:
         if (work.labels, work.counted) != (after.labels, after.counted):
             self._recount(work, after)
         if (work.labels, work.standing) != (after.labels, after.standing):
-            self._stand(work, -1)
-            self._stand(after, 1)
+            self._stand(key, work.labels, work.standing, -1)
+            self._stand(key, after.labels, after.standing, 1)
         self.tickets += not work.known
         self.orphans += (after.labels is None) - (work.known and work.labels is None)
         record = ledger.encode(ticket_id, kept)
@@ -459,9 +486,12 @@ class TicketPartition:
                 changes.cold.add(key)
         self._alarms.set(key, self._next_alarm(ticket_id, kept))
 
-    def _stand(self, work: Work, n: int) -> None:
-        if work.standing is not None and work.labels is not None:
-            self.queue.add(work.labels, work.standing, n)
+    def _stand(self, key: bytes, where: Labels | None, stands: Standing | None, n: int) -> None:
+        if where is not None and stands is not None:
+            self.queue.add(where, stands, n)
+            overdue_since = stands[3]
+            if overdue_since is not None:
+                self.overdue.add(overdue_since, key, n)
 
     def _recount(self, before: Work, after: Work) -> None:
         if before.labels != after.labels:
@@ -533,7 +563,7 @@ class TicketPartition:
             self._forget(changes, key, work)
 
     def _forget(self, changes: Changes, key: bytes, work: Work) -> None:
-        self._stand(work, -1)
+        self._stand(key, work.labels, work.standing, -1)
         changes.tickets[key] = None
         self._judging.meet(key, anew=work.anew, known=work.known)
         self._ready.drop(key)

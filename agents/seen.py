@@ -60,6 +60,9 @@ class Seen:
 
     def __init__(self, partition: TicketPartition) -> None:
         self.number = partition.number
+        self.partition = partition
+        self.parts = [self]
+        """It is the whole of itself."""
         self.windows: dict[str, dict[Key, Cell]] = {window.name: {} for window in WINDOWS}
         """By window's name."""
         self.changed: set[tuple[str, Key]] = set()
@@ -67,7 +70,6 @@ class Seen:
         self.queue: dict[Labels, Waiting] = {}
         self.staff: Counter[tuple[str, str]] = Counter()
         self.tickets = self.orphans = 0
-        self._partition = partition
         self._in = {
             part: [name for name, parts in partition.windows.made_of.items() if part in parts] for part in self.windows
         }
@@ -81,7 +83,7 @@ class Seen:
 
     def look(self, now: int) -> None:
         """Takes note of what changed, on the loop."""
-        partition, queue, copies = self._partition, self._partition.queue, self._copies
+        partition, queue, copies = self.partition, self.partition.queue, self._copies
         old = [where for where, copy in copies.items() if copy.at < now - _COPY_LASTS]
         lines = {
             where: _copy(queue.lines[where], now) if where in queue.lines else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from streams.clocks import FIRST_RESPONSE
 from streams.demand import OVERDUE, Traffic
@@ -11,16 +11,31 @@ from streams.fold import State
 from streams.windows import ARRIVALS, DAY, GIVEN_UP, HOUR, REPLIES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from agents.labels import Names
-    from agents.seen import Whole
+    from agents.seen import Count, Seen
     from streams.policies import Policies
+    from streams.windows import Cell, Key
+
+
+class Sums(Protocol):
+    """Windows added up over partitions, and the partitions."""
+
+    @property
+    def windows(self) -> Mapping[str, Mapping[Key, Count | Cell]]:
+        """By window's name."""
+
+    @property
+    def parts(self) -> Iterable[Seen]:
+        """Whose queues count."""
 
 
 _COUNTED = (ARRIVALS, REPLIES, GIVEN_UP, FIRST_RESPONSE)
 
 
 def traffic_of(
-    whole: Whole, policies: Policies, now: int, names: Names
+    whole: Sums, policies: Policies, now: int, names: Names
 ) -> dict[tuple[str, str], tuple[Traffic, int | None]]:
     """By team and channel as named: the traffic, and the shortest first-response limit of its tickets (or None)."""
     sums: defaultdict[tuple[str, str], Traffic] = defaultdict(Traffic)
@@ -49,7 +64,6 @@ def traffic_of(
             seen.waited += cell.total
     for one in whole.parts:
         for (team, _, channel), waiting in one.queue.items():
-            seen = sums[names.teams[team], names.channels[channel]]
-            seen.due.update(waiting.risks)
-            seen.due[OVERDUE] += waiting.states["overdue"]
+            due = {**waiting.risks, OVERDUE: waiting.states["overdue"]}
+            sums[names.teams[team], names.channels[channel]].add(Traffic(due=due))
     return {where: (traffic, limits.get(where)) for where, traffic in sums.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, nsmallest
 
 from streams.instants import MINUTE
 
@@ -73,6 +73,16 @@ class Wakeups:
         _, key = heappop(self._near)
         del self._at[key]
         return key
+
+    def first(self, most: int, before: int) -> list[tuple[int, bytes]]:
+        """The earliest instants with their keys, in order, at most so many of those before an instant; all stay."""
+        at = self._at
+        found = nsmallest(most, {entry for entry in self._near if entry[0] < before and at.get(entry[1]) == entry[0]})
+        order = self._order.copy()  # a heap's copy is a heap
+        while order and order[0] * _SLOT < before and len(found) < most:
+            waiting = [(at[key], key) for key in self._slots[heappop(order)]]
+            found += nsmallest(most - len(found), [entry for entry in waiting if entry[0] < before])
+        return found
 
     def _make_anew(self) -> None:
         """Where keys come and go a dict grows to twice the room; one that is filled at once takes what it needs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from heapq import heappop, heappush
 
 from streams.alert_record import Alert
@@ -55,6 +56,10 @@ class ReadyLine:
 
     def __len__(self) -> int:
         return len(self._ready)
+
+    def keys(self) -> Iterable[bytes]:
+        """The tickets, in no order."""
+        return self._ready.keys()
 
     def add(self, key: bytes, ready: Ready) -> None:
         """There is none of this ticket."""

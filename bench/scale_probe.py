@@ -18,7 +18,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from scale_group import metadata_cost
 from scale_measured import PORTIONS
 
-from agents.boards import Text
+from agents.boards import About, Text
 from agents.engine.replay import Replay, proof
 from agents.engine.store import Mark, RocksStore
 from agents.gauges import TicketGauges
@@ -138,11 +138,12 @@ class _Lane:
         gauges = TicketGauges(lambda: [self.owner], self.rules, lambda: self.now, default_staffing(), 1)
         began = time.process_time()
         (seen,) = gauges.lookout.look(self.now).parts
-        text = Text().of(seen, self.now)
+        text = Text()
+        written = text.of(seen, text.look(seen, self.now), About("", {}, self.rules.policies))
         took = time.process_time() - began
         labels = len({tuple(labels) for _, *labels in seen.windows["24h"]})
         series = sum(len(family.samples) for family in gauges.collect())
-        return {"board_bytes": len(text) / labels, "board_cpu": took / labels, "series": series / labels}
+        return {"board_bytes": len(written) / labels, "board_cpu": took / labels, "series": series / labels}
 
     def _taken_over(self, path: Path) -> dict[str, float]:
         began = time.process_time()

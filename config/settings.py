@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from config.board_access import read_proxies, read_roles, read_tokens
 from config.errors import ConfigError, Problem, near_miss, shown
 from config.secret import read_secret
 from config.tls import client_context
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX = "SLAWATCH_"
-SECRETS = ("redis", "kafka_password", "heartbeat_url", "ack_secret")
+SECRETS = ("redis", "kafka_password", "heartbeat_url", "ack_secret", "board_tokens")
 """Settings that may also be given as `SLAWATCH_NAME_FILE`, a file that holds the value; never shown."""
 
 LONGEST_WINDOW = 7 * DAY
@@ -146,6 +147,21 @@ def _header(text: str) -> str:
     return text
 
 
+def _tokens(secret: SecretStr) -> SecretStr:
+    read_tokens(secret.get_secret_value())
+    return secret
+
+
+def _roles(text: str) -> str:
+    read_roles(text)
+    return text
+
+
+def _proxies(text: str) -> str:
+    read_proxies(text)
+    return text
+
+
 Duration = Annotated[int, BeforeValidator(_duration), Field(ge=0), AfterValidator(_bounded)]
 LongerThanZero = Annotated[int, BeforeValidator(_duration), Field(gt=0), AfterValidator(_bounded)]
 Address = Annotated[str, AfterValidator(_address)]
@@ -222,11 +238,31 @@ class Settings(BaseSettings):
         default="127.0.0.1:9465", description="where the notifier serves /metrics and health"
     )
     run_listen: Address = Field(
-        default="127.0.0.1:9467", description="where `slawatch run` serves /metrics and health of the whole"
+        default="127.0.0.1:9468", description="where `slawatch run` serves /metrics and health of the whole"
     )
     board_listen: Address = Field(default="127.0.0.1:8080", description="where the board serves people")
     board_url: Annotated[str, AfterValidator(_page_url)] | None = Field(
         default=None, description="where people reach the board, https://sla.example.com; none: cards do not lead there"
+    )
+    board_metrics_listen: Address = Field(
+        default="127.0.0.1:9467", description="where the board serves /metrics and health"
+    )
+    board_tokens: Annotated[SecretStr, AfterValidator(_tokens)] | None = Field(
+        default=None,
+        description="who may see the board by a token: ROLE:NAME:TOKEN, several separated by spaces or lines",
+    )
+    board_user_header: Annotated[str, AfterValidator(_header)] | None = Field(
+        default=None, description="header in which a proxy before the board says who is signed in"
+    )
+    board_groups_header: Annotated[str, AfterValidator(_header)] | None = Field(
+        default=None, description="header in which it says the person's groups, separated by commas"
+    )
+    board_proxies: Annotated[str, AfterValidator(_proxies)] = Field(
+        default="", description="addresses of the proxies whose headers are believed, 10.0.0.5 or 10.0.0.0/24"
+    )
+    board_roles: Annotated[str, AfterValidator(_roles)] = Field(
+        default="",
+        description="roles of those whom the proxy names: supervisor=a17,@leads admin=a3 (@ a group); others: viewer",
     )
     ack_listen: Address = Field(
         default="127.0.0.1:9466", description="where the notifier serves the page on which alerts are acknowledged"
@@ -387,9 +423,19 @@ def _contradictions(settings: Settings) -> list[Problem]:
     for name, other in (("ack_url", "ack_secret"), ("ack_secret", "ack_url")):
         if getattr(settings, name) is not None and getattr(settings, other) is None:
             problems.append(_of(variable(other), f"missing: {variable(name)} is set, and neither is of use alone"))
+    problems += _board_access(settings)
     redis_tls = urlsplit(settings.redis).scheme == "rediss"
     problems += _certificates(settings, "redis", "" if redis_tls else "write SLAWATCH_REDIS=rediss://...")
     return problems
+
+
+def _board_access(settings: Settings) -> list[Problem]:
+    header, proxies = "board_user_header", "board_proxies"
+    if settings.board_user_header is not None and not settings.board_proxies:
+        return [_of(variable(proxies), f"missing: anybody could write {variable(header)}; name who may")]
+    others = (proxies, "board_groups_header", "board_roles")
+    unused = [name for name in others if getattr(settings, name) and settings.board_user_header is None]
+    return [_of(variable(name), f"would not be used: set {variable(header)}") for name in unused]
 
 
 def _certificates(settings: Settings, server: str, unused: str) -> list[Problem]:

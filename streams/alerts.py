@@ -13,6 +13,7 @@ from streams.facts import CANCELLED, Acknowledged, Mark
 from streams.fold import State
 from streams.instants import MINUTE, SECOND, format_instant
 from streams.policies import TARGETS, Policies, Promise
+from streams.queue import missed_at
 from streams.ticket import Ticket
 
 LATE: Final = MINUTE
@@ -131,7 +132,7 @@ def _pending(ticket_id: str, ticket: Ticket, policies: Policies, announced_from:
         if overdue_at is None:
             continue
         breach = ("breach", clock.target, clock.cycle, "")
-        if breach not in announced and _deadline(clock, overdue_at) >= announced_from:
+        if breach not in announced and missed_at(clock, overdue_at) >= announced_from:
             yield overdue_at, "raised", breach, clock
         if clock.since is None:
             continue
@@ -165,11 +166,6 @@ def _became(ticket_id: str, ticket: Ticket, state: State, announced_from: int) -
     return found
 
 
-def _deadline(clock: Clock, overdue_at: int) -> int:
-    """The deadline that was missed: before the instant of the breach where only a change of the ticket missed it."""
-    return overdue_at if clock.deadline is None else min(clock.deadline, overdue_at)
-
-
 def _warnings(clock: Clock, promise: Promise) -> Iterator[tuple[int, str]]:
     assert clock.since is not None
     for threshold in promise.warn:
@@ -184,7 +180,7 @@ def _escalations(
     ours = [mark for mark in marks if mark.target == clock.target and mark.cycle == clock.cycle]
     of_clock = {(mark.level, mark.detail): mark for mark in ours}
     breach = of_clock.get(("breach", ""))
-    if breach.corrected if breach is not None else _deadline(clock, overdue_at) < announced_from:
+    if breach.corrected if breach is not None else missed_at(clock, overdue_at) < announced_from:
         return []
     steps = [(str(step), after) for step, after in enumerate(promise.escalate, 1)]
     return [
@@ -249,13 +245,13 @@ def _alert(ticket_id: str, ticket: Ticket, due: Due, policies: Policies, gate: G
         decided_at=format_instant(gate.now),
     )
     if clock is not None:
-        missed = _deadline(clock, due.at) if mark.level == "breach" else due.at
+        missed = missed_at(clock, due.at) if mark.level == "breach" else due.at
         alert.late = due.kind == "raised" and gate.now > missed + gate.grace + LATE
         alert.policy = clock.policy
         alert.started_at = format_instant(clock.start)
         alert.limit_seconds = clock.limit / SECOND
         alert.elapsed_seconds = _elapsed(clock, state, policies, gate.up_to) / SECOND
-        deadline = clock.deadline if clock.breached is None else _deadline(clock, clock.breached)
+        deadline = clock.deadline if clock.breached is None else missed_at(clock, clock.breached)
         alert.deadline = format_instant(deadline) if deadline is not None else None
         taken = _taken(ticket_id, ticket, clock) if due.kind in ("recovered", "acknowledged") else None
         if taken is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -41,8 +40,15 @@ class Traffic:
     """The handling time that they carry."""
     waited: int = 0
     """How long first responses took, and how long those waited who gave up."""
-    due: Counter[str] = field(default_factory=Counter)
+    due: dict[str, int] = field(default_factory=dict)
     """Tickets that fall due within each of RISKS from now on; and those that are overdue."""
+
+    def add(self, other: Traffic) -> None:
+        """Count in what was seen elsewhere."""
+        for name in ("arrivals_hour", "arrivals", "given_up", "timed", "handled", "waited"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for within, tickets in other.due.items():
+            self.due[within] = self.due.get(within, 0) + tickets
 
 
 class Handling(NamedTuple):
@@ -83,7 +89,7 @@ def patience(traffic: Traffic) -> float:
 
 def due_work(traffic: Traffic, handling: Handling) -> dict[str, float]:
     """Microseconds of work by the time within which it falls due, a reply a ticket; what is overdue by itself."""
-    return {within: traffic.due[within] * handling.reply for within in (*RISKS, OVERDUE)}
+    return {within: traffic.due.get(within, 0) * handling.reply for within in (*RISKS, OVERDUE)}
 
 
 def agents_required(

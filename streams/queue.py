@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
 
-from streams.clocks import FIRST_RESPONSE, NEXT_RESPONSE
+from streams.clocks import FIRST_RESPONSE, NEXT_RESPONSE, Clock
 from streams.facts import ON_HOLD, WAITING
 from streams.fold import State
 from streams.instants import MINUTE, SECOND
@@ -17,13 +18,13 @@ _SLOT: Final = 10 * SECOND
 _QUARTER: Final = 15 * MINUTE
 
 
-Standing = tuple[bool, bool, bool, bool, int | None, int | None]
+Standing = tuple[bool, bool, bool, int | None, int | None, int | None]
 """Where a ticket that is not done stands.
 
 - unanswered: no first response yet
 - on_customer
 - on_hold
-- overdue: a clock of it is overdue and has not stopped
+- overdue_since: the earliest deadline missed by a clock of it that has not stopped
 - waits_since: the instant of the customer's oldest message without an answer
 - due_at: the earliest deadline of a running clock that is not overdue
 """
@@ -33,7 +34,8 @@ def standing(state: State, settled_at: int) -> Standing | None:
     """Where a ticket stands, its clocks seen at `settled_at`; None once it is done."""
     if state.done:
         return None
-    overdue = unanswered = False
+    unanswered = False
+    overdue_since: int | None = None
     waits_since: int | None = None
     due_at: int | None = None
     for clock in state.clocks:
@@ -43,13 +45,22 @@ def standing(state: State, settled_at: int) -> Standing | None:
             unanswered = unanswered or clock.target == FIRST_RESPONSE
             if waits_since is None or clock.start < waits_since:
                 waits_since = clock.start
-        if clock.overdue(settled_at, state.last_at) is not None:
-            overdue = True
+        breached = clock.overdue(settled_at, state.last_at)
+        if breached is not None:
+            missed = missed_at(clock, breached)
+            if overdue_since is None or missed < overdue_since:
+                overdue_since = missed
         elif clock.since is not None:
             deadline = clock.deadline
             if deadline is not None and (due_at is None or deadline < due_at):
                 due_at = deadline
-    return (unanswered, state.status == WAITING, state.status == ON_HOLD, overdue, waits_since, due_at)
+    return (unanswered, state.status == WAITING, state.status == ON_HOLD, overdue_since, waits_since, due_at)
+
+
+def missed_at(clock: Clock, breached: int) -> int:
+    """The deadline that was missed: before the instant of the breach where only a change of the ticket missed it."""
+    deadline = clock.deadline
+    return breached if deadline is None or deadline > breached else deadline
 
 
 class Line:
@@ -75,7 +86,7 @@ class Line:
 
     def add(self, item: Standing, n: int) -> None:
         """Count a ticket in (1) or out (-1)."""
-        unanswered, on_customer, on_hold, overdue, waits_since, due_at = item
+        unanswered, on_customer, on_hold, overdue_since, waits_since, due_at = item
         self.open += n
         if unanswered:
             self.unanswered += n
@@ -83,7 +94,7 @@ class Line:
             self.on_customer += n
         if on_hold:
             self.on_hold += n
-        if overdue:
+        if overdue_since is not None:
             self.overdue += n
         if due_at is not None:
             _count(self.due, due_at // _SLOT, n)
@@ -134,6 +145,28 @@ def at_risk(due: Mapping[int, int], now: int) -> dict[str, int]:
                 if place <= end:
                     found[name] += n
     return found
+
+
+class Overdue:
+    """The tickets that are overdue, by the instant since when: the longest first."""
+
+    def __init__(self) -> None:
+        self._order: list[tuple[int, bytes]] = []
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def add(self, since: int, key: bytes, n: int) -> None:
+        """Take a ticket in (1) or out (-1)."""
+        if n > 0:
+            insort(self._order, (since, key))
+        else:
+            del self._order[bisect_left(self._order, (since, key))]
+
+    def ends(self, most: int) -> list[bytes]:
+        """Those that are overdue longest and, after them, those that came last: at most so many of each."""
+        order = self._order
+        return [key for _, key in (order if len(order) <= 2 * most else order[:most] + order[-most:])]
 
 
 class Queue:

@@ -26,7 +26,7 @@ MEASURES = (*TARGETS, "arrivals", "replies", "given_up")
 """What is counted: judged clocks by target; tickets created; public replies, `total` being their handling time;
 tickets abandoned before the first response, `total` being how long that was waited for."""
 
-ABANDONED = "abandoned"
+ABANDONED: Final = "abandoned"
 """The reason of a cancelled ticket whose customer gave up."""
 
 
@@ -143,6 +143,9 @@ def contributions(state: State, settled_at: int, since: int) -> list[Contributio
     return found
 
 
+_NO_CELLS: Final[dict[Key, Cell]] = {}
+
+
 class Windows:
     """All windows over the tickets of a partition, as of `now`.
 
@@ -225,6 +228,17 @@ class Windows:
     def sums(self, window: Window) -> dict[Key, Cell]:
         """What a window counts as of now, by key."""
         return _sum(self.parts, self.made_of[window.name])
+
+    def of_minute(self, minute: int) -> dict[int, tuple[int, int]]:
+        """By measure, how much was counted in a minute (its number since the epoch), and how much of it was met."""
+        found: dict[int, tuple[int, int]] = {}
+        for step, slots in self.slots.items():
+            if step <= MINUTE:
+                for slot in range(minute * MINUTE // step, min((minute + 1) * MINUTE, self.now + step) // step):
+                    for key, cell in slots.get(slot, _NO_CELLS).items():
+                        count, met = found.get(key[0], (0, 0))
+                        found[key[0]] = (count + cell.count, met + cell.met)
+        return found
 
     def tell_all(self) -> None:
         """Somebody sees them for the first time: all counts as changed."""

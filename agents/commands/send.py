@@ -16,6 +16,7 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 
+from agents.engine import wall_clock
 from agents.errors import Refused
 from agents.events_io import EventFile, open_events
 from agents.kafka import Fault, connection, faults
@@ -25,6 +26,7 @@ from agents.topics import Topics, present
 from config.errors import shown
 from config.settings import load_settings
 from streams.events import TOPIC_OF
+from streams.instants import SECOND, parse_instant
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -44,6 +46,12 @@ class _Head(msgspec.Struct):
     agent_id: Any = None
 
 
+class _Instant(msgspec.Struct):
+    """When it occurs."""
+
+    occurred_at: str
+
+
 _read_head = msgspec.json.Decoder(_Head).decode
 
 
@@ -60,6 +68,15 @@ def address(line: bytes) -> tuple[str, bytes | None]:
         raise ValueError(f"no known type: {shown(str(head.type))}" if head.type is not None else "no type")
     key = head.agent_id if head.type == "agent_status_changed" else head.ticket_id
     return head.type, key.encode() if isinstance(key, str) else None
+
+
+def ahead(line: bytes, now: int) -> float:
+    """Seconds until an event occurs; 0 where it has, and where the line does not say."""
+    try:
+        occurs = msgspec.json.decode(line, type=_Instant).occurred_at
+        return max(0.0, (parse_instant(occurs) - now) / SECOND)
+    except (ValueError, OverflowError, msgspec.DecodeError):
+        return 0.0
 
 
 class _ReadAhead:
@@ -136,7 +153,7 @@ class _Sending:
             click.echo("further lines that are skipped are only counted", err=True)
 
 
-async def _send(events: EventFile, settings: Settings, rate: float | None) -> _Sending:
+async def _send(events: EventFile, settings: Settings, rate: float | None, *, live: bool) -> _Sending:
     topics = Topics(settings.topic_prefix)
     reach = connection(settings)
     counts = await present(reach, topics.inputs, to_write=True)
@@ -161,6 +178,8 @@ async def _send(events: EventFile, settings: Settings, rate: float | None) -> _S
                 if rate is not None:
                     await asyncio.sleep(due - loop.time())
                     due = max(due + 1 / rate, loop.time() - _CATCH_UP)
+                if live and (seconds := ahead(line, wall_clock())):
+                    await asyncio.sleep(seconds)
                 await sending.line(number, line)
                 if number % 500 == 0:
                     come_to(events.position)
@@ -176,7 +195,8 @@ async def _send(events: EventFile, settings: Settings, rate: float | None) -> _S
 @click.command(name="send")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Events a second, at most.")
-def command(file: str, rate: float | None) -> None:
+@click.option("--live", is_flag=True, help="None before it occurs; what lies in the past at once.")
+def command(file: str, rate: float | None, *, live: bool) -> None:
     """Put the events of FILE (JSON Lines, plain or gzip; - is standard input) on their topics.
 
     Each is sent as it stands, to the topic of its type, keyed by its ticket or agent; an event with invalid fields
@@ -186,7 +206,7 @@ def command(file: str, rate: float | None) -> None:
     settings = load_settings()
     begun = time.monotonic()
     with open_events(file) as events, faults(settings):
-        sending = run(_send(events, settings, rate))
+        sending = run(_send(events, settings, rate, live=live))
     if sending.failed is not None:
         number, error = sending.failed
         raise Fault(f"{events.name}:{number}: not acknowledged: {error}; send the file again")

@@ -1,5 +1,5 @@
-"""The documents that follow from the code: schemas, the AsyncAPI file, tables in docs/events.md and docs/metrics.md,
-pictures of the cards, a sale day in docs/planning.md.
+"""The documents that follow from the code: schemas, the AsyncAPI and OpenAPI files, tables in docs/events.md and
+docs/metrics.md, pictures of the cards, a sale day in docs/planning.md.
 
 `python -m agents.documents` (`make docs`) writes them anew.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from agents.board import openapi
 from agents.documents import asyncapi, cards, pages, planning, schemas
 
 if TYPE_CHECKING:
@@ -26,4 +27,5 @@ def documents(docs: Path) -> dict[str, str]:
     parts = {"events.md": pages.events_parts(), "metrics.md": pages.metrics_parts(), "planning.md": sale_day}
     for name, of_page in parts.items():
         written[name] = pages.filled((docs / name).read_text(encoding="utf-8"), of_page)
-    return written | {"asyncapi.yaml": asyncapi.written(), planning.CHART: chart}
+    board = json.dumps(openapi.document(), indent=2, ensure_ascii=False) + "\n"
+    return written | {"asyncapi.yaml": asyncapi.written(), "board.openapi.json": board, planning.CHART: chart}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from agents.board.meters import BoardMetrics
 from agents.documents.schemas import ALERT, CAUSES, DEAD_LETTER, DELIVERY, LEDGER, SILENCE, nested, schemas
 from agents.gauges import ENGINE_FAMILIES, FAMILIES
 from agents.meters import Meters
@@ -78,6 +79,7 @@ def metrics_parts() -> dict[str, str]:
         "worker": _metrics([*declared(vars(Meters()).values()), *engine]),
         "notifier": _metrics(declared(vars(NotifierMetrics()).values())),
         "tree": _metrics(declared(vars(TreeMetrics()).values())),
+        "board": _metrics(declared(vars(BoardMetrics()).values())),
     }
 
 

@@ -17,10 +17,10 @@ from services import free_ports
 from topic_records import create_topics, list_topics, read_records
 from waiting import eventually
 
-from agents.commands.send import address
+from agents.commands.send import address, ahead
 from agents.simulator import simulate
 from streams.events import TOPIC_OF
-from streams.instants import parse_instant
+from streams.instants import HOUR, SECOND, format_instant, parse_instant
 
 CREATED = {"event_id": "e1", "type": "ticket_created", "ticket_id": "T-1", "occurred_at": "2026-03-02T09:00:00Z"}
 
@@ -154,6 +154,37 @@ async def test_an_event_on_standard_input_is_sent_while_more_may_come(kafka: str
     finally:
         sending.kill()
         sending.communicate()
+
+
+@pytest.mark.parametrize(
+    ("line", "seconds"),
+    [
+        (b'{"occurred_at":"2026-03-02T09:00:01.5Z"}', 1.5),
+        (b'{"occurred_at":"2026-03-02T17:01:00+08:00"}', 60),
+        (b'{"occurred_at":"2026-03-02T08:59:59Z"}', 0),
+        (b'{"occurred_at":"tomorrow"}', 0),
+        (b'{"occurred_at":7}', 0),
+        (b"{", 0),
+    ],
+)
+def test_an_event_is_as_far_ahead_as_it_says(line: bytes, seconds: float) -> None:
+    """One that says nothing is sent at once: the worker makes a dead letter of it."""
+    assert ahead(line, parse_instant("2026-03-02T09:00:00Z")) == seconds
+
+
+LIVE = {"past": -HOUR, "ahead": 6 * SECOND}
+
+
+def test_live_events_are_sent_when_they_occur(kafka: str, unique: str, topics: list[str]) -> None:
+    begun = time.time_ns() // 1000
+    told = [{**CREATED, "event_id": name, "occurred_at": format_instant(begun + at)} for name, at in LIVE.items()]
+    lines = "\n".join(map(json.dumps, told)).encode()
+    sent = slawatch("send", "-", "--live", given=lines, kafka=kafka, topic_prefix=f"{unique}.")
+    assert sent.returncode == 0, sent.stderr
+    records = asyncio.run(read_records(kafka, topics))
+    written = {json.loads(record.value)["event_id"]: record.timestamp * 1000 - begun for record in records}
+    assert written["past"] < written["ahead"]
+    assert written["ahead"] + 1000 >= LIVE["ahead"]  # Kafka's stamps are milliseconds
 
 
 def test_a_rate_holds_the_events_back(kafka: str, unique: str, topics: list[str]) -> None:

@@ -35,6 +35,25 @@ def test_it_is_a_map_whose_least_value_comes_first(steps: list[tuple[bytes, int 
     assert not len(wakeups)
 
 
+@given(steps, st.integers(1, 6), instants)
+def test_the_first_are_those_of_a_sorted_map_and_looking_changes_nothing(
+    steps: list[tuple[bytes, int | None] | str], most: int, before: int
+) -> None:
+    wakeups, plain = Wakeups(), dict[bytes, int]()
+    for step in steps:
+        if not isinstance(step, str):
+            wakeups.set(*step)
+            plain.pop(step[0], None)
+            if step[1] is not None:
+                plain[step[0]] = step[1]
+        elif wakeups.next() is not None and step == "pop":
+            del plain[wakeups.pop()]
+        ours = wakeups.first(most, before)
+        assert ours == sorted((at, key) for key, at in plain.items() if at < before)[:most]
+        assert wakeups.first(most, before) == ours
+    assert wakeups.next() == min(plain.values(), default=None)
+
+
 def test_a_key_moved_among_later_minutes_leaves_nothing_behind() -> None:
     wakeups = Wakeups()
     for n in range(1000):

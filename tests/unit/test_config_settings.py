@@ -130,7 +130,8 @@ def test_settings_that_contradict_each_other_are_refused(environ: dict[str, str]
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_may_stand_in_a_file(tmp_path: Path, name: str) -> None:
     file = tmp_path / "secret"
-    secret = "https://ping/s3cret" if name == "heartbeat_url" else "redis://:s3cret-s3cret@redis:6379/0"
+    forms = {"heartbeat_url": "https://ping/s3cret", "board_tokens": f"viewer:wall:{'s3cret' * 6}"}
+    secret = forms.get(name, "redis://:s3cret-s3cret@redis:6379/0")
     file.write_text(f"{secret}\n")
     sasl = {"SLAWATCH_KAFKA_SECURITY": "SASL_SSL", "SLAWATCH_KAFKA_USERNAME": "u", "SLAWATCH_KAFKA_PASSWORD": "p"}
     environ = {**sasl, f"{variable(name)}_FILE": str(file)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 
 import pytest
 
@@ -76,7 +75,7 @@ def test_a_live_channel_without_a_promise_asks_for_no_number() -> None:
     ],
 )
 def test_other_channels_ask_for_the_work_that_falls_due(due: dict[str, int], agents: int) -> None:
-    traffic = Traffic(due=Counter(due))
+    traffic = Traffic(due=due)
     known = handling("email", traffic, STAFFING)
     assert known is not None
     assert agents_required(traffic, known, None, 0.9, live=False) == agents
@@ -84,7 +83,7 @@ def test_other_channels_ask_for_the_work_that_falls_due(due: dict[str, int], age
 
 
 def test_a_reply_that_takes_longer_than_any_span_counts_over_the_longest() -> None:
-    traffic = Traffic(0, 1, 0, 1, 2 * HOUR, due=Counter({"60m": 3}))
+    traffic = Traffic(0, 1, 0, 1, 2 * HOUR, due={"60m": 3})
     known = handling("email", traffic, STAFFING)
     assert known is not None
     assert agents_required(traffic, known, None, 0.9, live=False) == 6
@@ -95,7 +94,15 @@ def test_shares_of_the_traffic_add_up_to_what_all_of_it_needs(shares: int) -> No
     """Alone, four quarters of 48 erlangs would need 16 agents each."""
     part = busy(720 // shares, 240 * SECOND)
     assert shares * (required(part, share=1 / shares) or 0) == 54
-    mail = Traffic(due=Counter({"60m": 20 // shares}))
+    mail = Traffic(due={"60m": 20 // shares})
     known = handling("email", mail, STAFFING)
     assert known is not None
     assert shares * (agents_required(mail, known, None, 0.9, live=False, share=1 / shares) or 0) == 2
+
+
+def test_traffic_adds_up_field_by_field() -> None:
+    parts = [Traffic(1, 2, 3, 4, 5, 6, {"5m": 7}), Traffic(10, 20, 30, 40, 50, 60, {"5m": 70, OVERDUE: 80})]
+    whole = Traffic()
+    for part in parts:
+        whole.add(part)
+    assert whole == Traffic(11, 22, 33, 44, 55, 66, {"5m": 77, OVERDUE: 80})

@@ -84,6 +84,16 @@ def test_the_shipped_defaults_are_package_data() -> None:
     assert {path for path in defaults if path.is_file()} <= shipped
 
 
+def test_the_board_is_installed_with_its_page() -> None:
+    (pattern,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"][
+        "agents.board"
+    ]
+    folder = ROOT / "agents" / "board"
+    shipped = {path for path in folder.glob(pattern) if path.is_file()}
+    assert shipped == {path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert folder / "static" / "board.html" in shipped
+
+
 def test_constraints_are_exact_versions_and_name_no_place_to_fetch_from() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     assert [line for line in lines if line and not line.startswith("#") and not PIN.fullmatch(line)] == []
