@@ -65,7 +65,7 @@ def _resolved(_: Quality) -> str:
         SELECT {_CLASSES}, t.agent, t.done_at AS happened_at, epoch_us(t.done_at) - epoch_us(t.created_at) AS open_for,
             t.reply_count = 1 AND t.reopenings = 0
                 AND coalesce(after.created_at > t.done_at + {REPEAT_WITHIN}, true) AS first_contact,
-            rated.score AS score
+            rated.score AS score, t.effective
         FROM t ASOF LEFT JOIN (
             SELECT customer_id, coalesce(category, '') AS subject, created_at FROM tickets
             WHERE customer_id IS NOT NULL AND status <> 'cancelled'
