@@ -18,6 +18,7 @@ COMMANDS = {
     "demo": "the whole thing on an embedded Kafka with a simulated call centre",
     "replay": "judge a file of events without Kafka",
     "explain": "every clock of a ticket: the policy, each pause, the deadline and why",
+    "report": "what managers read: a day's, week's, month's or quarter's, as HTML, XLSX and CSV",
     "simulate": "write the events of a simulated support centre to a file",
     "send": "put events from a file on their topics",
     "policies": "put promises on Kafka for all workers, show them, take them back",

@@ -15,8 +15,13 @@ _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 def plain(text: str) -> str:
     """One line of at most `LONGEST` characters, without control characters and marks that turn the direction."""
-    line = "".join(" " if unicodedata.category(sign) in _UNSEEN else sign for sign in text).strip()
+    line = text if text.isprintable() else "".join(map(_seen, text))
+    line = line.strip()
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+
+
+def _seen(sign: str) -> str:
+    return " " if unicodedata.category(sign) in _UNSEEN else sign
 
 
 def is_formula(text: str) -> bool:

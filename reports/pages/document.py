@@ -34,8 +34,6 @@ class Table:
     note: str = ""
     panels: tuple[Panel, ...] = ()
     """What is drawn of it; the page then keeps the rows folded away."""
-    total: int | None = None
-    """How many rows there would be, where these are only the first."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,197 @@
+"""`slawatch report`: what managers read, as HTML, a workbook and CSV files."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+from agents.commands.parameters import INSTANT
+from agents.report_source import from_events, from_records
+from config.calendars import parse_zone
+from config.goals import load_goals
+from config.quality import load_quality
+from reports.measures.ground import Scope
+from reports.pages.audience import ROLES, Audience, Role
+from reports.pages.page import page_of
+from reports.pages.periods import KINDS, Kind, days_of, last_whole
+from reports.pages.pseudonyms import SHORTEST_KEY, hidden_goals, hidden_levels, hide_names, keyed
+from reports.pages.report import Order, report
+from reports.pages.sheets import csv_of, workbook_of
+from streams.instants import SECOND, to_datetime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import duckdb
+
+    from config.quality import Quality
+    from reports.pages.document import Document
+
+FORMATS = ("html", "xlsx", "csv")
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_MODES = {"manager": 0o644, "supervisor": 0o600, "agent": 0o600}
+"""Of the files: what names agents is its maker's to hand on."""
+
+
+class _Day(click.ParamType):
+    name = "day"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"no day: {str(value)!r} (write 2026-01-31)", param, ctx)
+
+
+@click.command(name="report")
+@click.argument("kind", type=click.Choice(KINDS))
+@click.option("--date", "day", type=_Day(), help="A day of the period. Default: the newest period that is over.")
+@click.option("--team", help="Of this team alone.")
+@click.option("--lang", "language", type=click.Choice(["en", "zh"]), default="en", show_default=True)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=".", help="The folder to write to.")
+@click.option("--format", "formats", multiple=True, type=click.Choice(FORMATS), help="Only these; default: all three.")
+@click.option(
+    "--role",
+    type=click.Choice(ROLES),
+    default="manager",
+    show_default=True,
+    help="Who reads it: a manager (no figure of a single agent), a supervisor (all), an agent (their own: --agent).",
+)
+@click.option("--agent", help="With --role agent: whose own figures.")
+@click.option(
+    "--pseudonyms", type=_FILE, metavar="KEYFILE", help="Agents under pseudonyms by the key in a file that you keep."
+)
+@click.option(
+    "--ledger",
+    "ledger_path",
+    type=click.Path(exists=True, path_type=Path),
+    help="The folder of `slawatch ledger sync`, or a file of records of the topic ticket-ledger, JSON Lines.",
+)
+@click.option("--events", type=_FILE, help="In place of a ledger: a file of events, judged by --policies.")
+@click.option("--policies", type=_FILE, help="With --events: the promises.")
+@click.option("--quality", "quality_file", type=_FILE, help="How quality is measured; default: as shipped.")
+@click.option("--goals", "goals_file", type=_FILE, help="Goals that were set.")
+@click.option("--zone", help="By whose clock days begin, such as Asia/Shanghai. Default: as the quality file says.")
+@click.option("--rows", type=click.IntRange(1, 100_000), default=2_000, show_default=True, help="Tickets in a table.")
+@click.option("--as-of", type=INSTANT, help="When the report is made. Default: now.")
+def command(
+    kind: Kind,
+    day: date | None,
+    team: str | None,
+    language: str,
+    out: Path,
+    formats: tuple[str, ...],
+    role: Role,
+    agent: str | None,
+    pseudonyms: Path | None,
+    ledger_path: Path | None,
+    events: Path | None,
+    policies: Path | None,
+    quality_file: Path | None,
+    goals_file: Path | None,
+    zone: str | None,
+    rows: int,
+    as_of: int | None,
+) -> None:
+    """Write the report of a day, week, month or quarter from the ledger.
+
+    It holds what the ledger holds when it is asked for and waits for no sync. The same ledger, files and --as-of give
+    the same bytes.
+    """
+    if (agent is not None) != (role == "agent"):
+        raise click.UsageError("--role agent and --agent ID go together")
+    if role == "manager" and pseudonyms is not None:
+        raise click.UsageError("--pseudonyms go with --role supervisor: a manager's report names no agent at all")
+    if (ledger_path is None) == (events is None) or (events is None) != (policies is None):
+        raise click.UsageError("give --ledger FOLDER (or a file of records), or --events FILE with --policies FILE")
+    quality = load_quality(quality_file)
+    if zone is not None:
+        quality = _in_zone(quality, zone)
+    goals = load_goals(goals_file) if goals_file is not None else ()
+    made_at = as_of if as_of is not None else int(time.time()) * SECOND
+    today = to_datetime(made_at).astimezone(ZoneInfo(quality.timezone)).date()
+    days = days_of(kind, day) if day is not None else last_whole(kind, today)
+    audience = Audience(role, pseudonyms is not None)
+    order = Order(kind, days, language, Scope(team=team, agent=agent), audience, made_at, rows)
+    with _views(ledger_path, events, policies, made_at) as connection:
+        if pseudonyms is not None:
+            pseudonym = keyed(_key(pseudonyms))
+            hide_names(connection, pseudonym)
+            quality, goals = hidden_levels(quality, pseudonym), hidden_goals(goals, pseudonym)
+            if agent is not None:
+                order = replace(order, scope=replace(order.scope, agent=pseudonym(agent)))
+        document = report(connection, order, quality, goals)
+    for path in _write(document, out, _stem(order), formats or FORMATS, _MODES[role]):
+        click.echo(path)
+
+
+def _in_zone(quality: Quality, zone: str) -> Quality:
+    try:
+        return replace(quality, timezone=parse_zone(zone))
+    except ValueError as error:
+        raise click.UsageError(f"--zone: {error}") from None
+
+
+def _key(path: Path) -> bytes:
+    """What a key file holds, without the ends of its line."""
+    key = path.read_bytes().strip()
+    if len(key) < SHORTEST_KEY:
+        remedy = f"head -c 32 /dev/urandom | base64 >{path}"
+        raise click.UsageError(f"--pseudonyms: {path} holds under {SHORTEST_KEY} bytes, it can be guessed ({remedy})")
+    return key
+
+
+@contextmanager
+def _views(
+    ledger: Path | None, events: Path | None, policies: Path | None, made_at: int
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The ledger's views, from where they were asked to be."""
+    if events is not None:
+        assert policies is not None
+        connection = from_events(events, policies, made_at)
+    else:
+        assert ledger is not None
+        connection = from_records(ledger)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _stem(order: Order) -> str:
+    """The file's name without its ending: period, whose, for whom, language."""
+    whose = [name for name in (order.scope.team, order.scope.agent) if name is not None]
+    parts = [order.kind, str(order.days), *whose, order.audience.role, order.language]
+    return "-".join("".join(sign if sign.isalnum() or sign in "-_" else "_" for sign in part) for part in parts)
+
+
+def _write(document: Document, out: Path, stem: str, formats: tuple[str, ...], mode: int) -> Iterator[Path]:
+    """Write the files, each whole or not at all; gives their paths."""
+    out.mkdir(parents=True, exist_ok=True)
+    if "html" in formats:
+        yield _put(out / f"{stem}.html", page_of(document).encode(), mode)
+    if "xlsx" in formats:
+        yield _put(out / f"{stem}.xlsx", workbook_of(document), mode)
+    if "csv" in formats:
+        folder = out / stem
+        folder.mkdir(exist_ok=True)
+        for table in document.tables:
+            _put(folder / f"{table.name}.csv", csv_of(table), mode)
+        yield folder
+
+
+def _put(path: Path, content: bytes, mode: int) -> Path:
+    new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)
+    new.touch(mode, exist_ok=False)
+    new.write_bytes(content)
+    return new.replace(path)
