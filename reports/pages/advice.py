@@ -114,7 +114,7 @@ def slow_shifts(view: View) -> Iterator[Advice]:
         if each.compliance < goal and each.compliance < of_all.compliance:
             reason = say(
                 "advice_shift",
-                shift=shift,
+                shift=say.word(shift),
                 value=f"{percent(each.compliance)}%",
                 goal=f"{percent(goal)}%",
                 all=f"{percent(of_all.compliance)}%",
@@ -152,20 +152,20 @@ def skipped_steps(view: View) -> Iterator[Advice]:
 
 
 def unbalanced_agents(view: View) -> Iterator[Advice]:
-    """Agents who are fast but poor, good but slow, or neither; named only where the report names agents."""
+    """Agents who are fast but poor, good but slow, or neither, with compliance and score; where agents may be named."""
     if not view.audience.sees_agents:
         return
     say = view.say
-    for each in crossed(view.now, "agent"):
-        if each.quadrant not in (None, "fast_and_good"):
-            reason = say(
-                "advice_quadrant",
-                who=each.name,
-                verdict=say(each.quadrant),
-                compliance=f"{percent(each.compliance)}%",
-                score=rounded(each.score, 2),
-            )
-            yield Advice(reason, say(f"do_{each.quadrant}"))
+    found = crossed(view.now, "agent")
+    for verdict in ("fast_but_poor", "good_but_slow", "slow_and_poor"):
+        named = [
+            f"{each.name} ({percent(each.compliance)}%, {rounded(each.score, 2)})"
+            for each in found
+            if each.quadrant == verdict
+        ]
+        if named:
+            reason = say("advice_quadrant", verdict=_sentence(say(verdict)), who=", ".join(named))
+            yield Advice(reason, say(f"do_{verdict}"))
 
 
 def long_under_goal(view: View) -> Iterator[Advice]:
@@ -175,7 +175,7 @@ def long_under_goal(view: View) -> Iterator[Advice]:
         found = under_goal(view.months, name)
         if found:
             agents = [each.agent for each in found]
-            who = "、".join(agents) if view.audience.sees_agents else say("some_agents", count=len(agents))
+            who = ", ".join(agents) if view.audience.sees_agents else say("some_agents", count=len(agents))
             yield Advice(say("advice_months", who=who, figure=_name(view, name)), say("do_months"))
 
 

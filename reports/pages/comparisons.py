@@ -30,7 +30,7 @@ def _by(view: View, dimension: str) -> Table:
         one, other = first.get(key), reviewed.get(key)
         rows.append(
             (
-                key[0] or say("not_known"),
+                say.word(key[0]) or say("not_known"),
                 one.tickets if one is not None else 0,
                 minutes(one.mean) if one is not None else None,
                 percent(one.compliance) if one is not None else None,
@@ -56,7 +56,8 @@ def most_overdue(view: View, dimension: str, title: str) -> Table:
 def _items(view: View) -> Table:
     say, language, quality = view.say, view.say.language, view.quality
     scored = scores(view.now).get(())
-    labels = {each.name: each.label[language] for each in (*quality.criteria, *quality.process_checks)}
+    labels = {criterion.name: criterion.label[language] for criterion in quality.criteria}
+    labels |= {check.name: check.label[language] for check in quality.process_checks}
     rows: list[tuple[Cell, ...]] = [
         (labels[item.name], percent(item.rate), item.scored) for item in (scored.items if scored is not None else ())
     ]

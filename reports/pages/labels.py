@@ -47,11 +47,9 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     # core figures
     "core": ("Core figures", "核心指标"),
     "core_note": (
-        (
-            "Each figure is held against its goal before it is rounded. A change is this period less the one before; "
-            "for shares in percentage points."
-        ),
-        "达标判断使用未取整的数值。变化 = 本期 - 上期；比率以百分点计。",
+        "Each figure is held against its goal before it is rounded. A change is this period less the one before, "
+        "as shown; for shares in percentage points.",
+        "达标判断使用未取整的数值。变化 = 本期 - 上期（按显示值）；比率以百分点计。",
     ),
     "figure": ("Figure", "指标"),
     "this_period": ("This period", "本期"),
@@ -114,11 +112,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     # lists
     "lists": ("Lists of problems", "问题清单"),
-    "overdue_responses": ("Overdue: first response", "超时工单：首次响应"),
-    "overdue_others": ("Overdue: other promises", "超时工单：其他时效"),
+    "overdue": ("Overdue: still open first, then by how much", "超时工单（未完成在前，其余按超时长短排列）"),
     "promise": ("Promise", "时效类型"),
-    "limit_hours": ("Limit (h)", "时限(小时)"),
-    "took_hours": ("Took (h)", "用时(小时)"),
+    "limit": ("Limit (min)", "时限(分钟)"),
+    "took": ("Took (min)", "用时(分钟)"),
     "overdue_at": ("Overdue since", "超时时间"),
     "low_scored": ("Low-scored: total under {flag}", "低分工单：总分低于 {flag}"),
     "low_rated": ("Rated 1 or 2 by the customer", "客户低分评价（1-2 分）"),
@@ -214,16 +211,16 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "{name} {value} against a goal of {goal}, on {tickets:,} tickets",
         "{name} {value}，目标 {goal}（{tickets:,} 个工单）",
     ),
-    "advice_overdue": ("{figure}: {overdue:,} overdue {type} tickets", "{figure}：{type}类工单超时 {overdue:,} 个"),
+    "advice_overdue": ("{figure}: {overdue:,} overdue {type} tickets", "{figure}：“{type}”类工单超时 {overdue:,} 个"),
     "advice_overdue_of": (
         "{figure}: {overdue:,} overdue {type} tickets, {most:,} of them of {who}",
-        "{figure}：{type}类工单超时 {overdue:,} 个，其中 {most:,} 个属于{who}",
+        "{figure}：“{type}”类工单超时 {overdue:,} 个，其中 {most:,} 个属于 {who}",
     ),
     "one_agent": ("one agent", "同一客服"),
     "untyped": ("untyped", "未分类"),
     "advice_shift": (
         "First-response compliance {value} in shift {shift} against {goal}, {all} in all shifts together",
-        "{shift}班次首次响应达标率 {value}，目标 {goal}，整体 {all}",
+        "“{shift}”班次首次响应达标率 {value}，目标 {goal}，整体 {all}",
     ),
     "do_shift": ("More hands in this shift, or move planned work out of it", "该班次增加人手，或调整其他工作安排"),
     "advice_criterion": (
@@ -236,8 +233,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "do_step": ("Go through the procedure with the team", "组织团队复训流程"),
     "advice_quadrant": (
-        "{who} {verdict}: compliance {compliance}, average score {score}",
-        "{who}{verdict}：响应达标率 {compliance}，平均服务评分 {score}",
+        "{verdict}: {who}",
+        "{verdict}：{who}",
     ),
     "some_agents": ("{count} agents", "{count} 名客服"),
     "do_fast_but_poor": (
@@ -258,7 +255,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "逐条复盘本期投诉并确定改进措施",
     ),
     "do_figure": ("Set a goal with an owner and a date", "设定改进目标、负责人与期限"),
-    "advice_months": ("{who} under goal in {figure} two months running", "{who}连续两个月{figure}未达标"),
+    "advice_months": ("{who} under goal in {figure} two months running", "连续两个月{figure}未达标：{who}"),
     "do_months": ("Coaching plan", "列入辅导计划"),
     # words of the data
     "first_response": ("first response", "首次响应"),
@@ -272,6 +269,17 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "high": ("high", "高"),
     "normal": ("normal", "普通"),
     "low": ("low", "低"),
+    "question": ("question", "咨询"),
+    "incident": ("incident", "故障"),
+    "complaint": ("complaint", "投诉"),
+    "request": ("request", "申请"),
+    "attitude": ("attitude", "服务态度"),
+    "early": ("early", "早班"),
+    "late": ("late", "中班"),
+    "night": ("night", "夜班"),
+    "simple": ("simple", "简单"),
+    "medium": ("medium", "中等"),
+    "complex": ("complex", "复杂"),
 }
 """By key: English, Chinese."""
 

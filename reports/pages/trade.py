@@ -12,7 +12,6 @@ from reports.pages.document import Section, Table, hours, minutes, percent, roun
 from reports.pages.view import as_day
 
 if TYPE_CHECKING:
-    from reports.measures.response import ResponseRow
     from reports.measures.scores import ScoreRow
     from reports.pages.document import Cell
     from reports.pages.view import View
@@ -27,15 +26,10 @@ def tables(view: View) -> Section:
 
 
 def responses(view: View) -> Table:
-    """工单响应时间统计表: a row a judged first response."""
-    rows = response_rows(view.now, limit=view.rows + 1)
-    return response_table(view, "response-times", view.say("responses"), rows)
-
-
-def response_table(view: View, name: str, title: str, found: list[ResponseRow]) -> Table:
-    """Judged first responses as the trade's table has them; late ones are flagged."""
+    """工单响应时间统计表: a row a judged first response; late ones are flagged."""
     say = view.say
     handler = view.audience.sees_handlers
+    found = response_rows(view.now, limit=view.rows + 1)
     shown = found[: view.rows]
     columns = ("ticket", "submitted", "first_response_at", "response_minutes", "in_time", "handler", "kind")
     rows = [
@@ -52,7 +46,7 @@ def response_table(view: View, name: str, title: str, found: list[ResponseRow]) 
     ]
     flagged = frozenset(index for index, row in enumerate(shown) if not row.met)
     headings = tuple(say(column) for column in columns if handler or column != "handler")
-    return Table(name, title, headings, tuple(rows), flagged, note=cut(view, len(found)))
+    return Table("response-times", say("responses"), headings, tuple(rows), flagged, note=cut(view, len(found)))
 
 
 def scores(view: View) -> Table:

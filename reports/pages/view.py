@@ -50,7 +50,7 @@ class View:
 
     def agents(self, counts: tuple[tuple[str, int], ...]) -> str:
         """Agents with how many tickets each."""
-        return "、".join(f"{agent} ({count})" for agent, count in counts)
+        return ", ".join(f"{agent} ({count})" for agent, count in counts)
 
     def figure_name(self, name: str) -> str:
         """What a figure is called, with what it is counted in."""
