@@ -54,6 +54,8 @@ format: .venv/.tools  ## Sort imports and format
 docs: .venv/.application  ## Write what follows from the code: docs/schemas, docs/asyncapi.yaml, tables in docs/*.md
 	$(BIN)/python -m config.schema policy >docs/policy.schema.json
 	$(BIN)/python -m config.schema routing >docs/routing.schema.json
+	$(BIN)/python -m config.schema quality >docs/quality.schema.json
+	$(BIN)/python -m config.schema goals >docs/goals.schema.json
 	$(BIN)/python -m agents.documents
 
 demo: .venv/.application  ## A simulated call centre on an embedded Kafka: wheels alone, no server

@@ -40,7 +40,6 @@ COMPLEXITY_KEYS = ("name", "when")
 COMPLEXITY_ATTRIBUTES = ("priority", "channel", "team", "category", "kind")
 VOLUME_KEYS = ("name", "tickets", "agents")
 SEASON_KEYS = ("name", "first", "last", "factor")
-NAME_PATTERN = r"[a-z][a-z0-9_]{0,39}"
 DAILY_PATTERN = r"[1-9]\d{0,3}(-[1-9]\d{0,3})?"
 
 _DAY = 86_400
@@ -166,7 +165,7 @@ def _quality(root: Node) -> Quality:
     found = root.entries(FILE_KEYS, required=("version", "criteria"))
     read_version(found.get("version"))
     criteria = _each(found.get("criteria"), _criterion)
-    if not criteria and "criteria" in found and not root.problems:
+    if "criteria" in found and found["criteria"].is_mapping() and not criteria:
         found["criteria"].bad("nothing is scored (name a criterion)")
     maximum = _read(found, "maximum", _whole(1, 1000), HIGHEST * max(len(criteria), 1))
     flag_below = _read(found, "flag_below", _whole(0, 1000), 0)
@@ -221,8 +220,10 @@ def _each(node: Node | None, read: Callable[[str, Node], T]) -> tuple[T, ...]:
     """What a mapping's names stand for, in the order of the file."""
     found = []
     for name, item in (node.mapping() if node is not None else {}).items():
-        if not re.fullmatch(NAME_PATTERN, name):
-            item.bad(f"not usable as a name: {shown(name)} (small letters, digits and _, such as clarity)")
+        try:
+            read_name(name)
+        except ValueError as error:
+            item.bad(str(error))
         found.append(read(name, item))
     return tuple(found)
 
@@ -295,7 +296,10 @@ def _shifts(node: Node | None) -> tuple[Shift, ...]:
             item.bad("never or always (write two different times, such as 22:00-06:00)")
         return Shift(name, start, end)
 
+    problems_before = len(node.problems) if node is not None else 0
     shifts = _each(node, read)
+    if node is None or len(node.problems) > problems_before:
+        return shifts
     spans = sorted(
         (start, end, shift.name)
         for shift in shifts
@@ -304,7 +308,7 @@ def _shifts(node: Node | None) -> tuple[Shift, ...]:
         )
         if start < end
     )
-    nodes = node.mapping() if node is not None and shifts else {}
+    nodes = node.mapping()
     for (_, end, first), (start, _, second) in pairwise(spans):
         if start < end:
             nodes[second].bad(f"overlaps {first!r} (a ticket belongs to one shift)")
@@ -320,7 +324,7 @@ def _complexity(node: Node | None) -> tuple[Complexity, ...]:
         name = _read(found, "name", read_name, "")
         when = read_when(found.get("when"), COMPLEXITY_ATTRIBUTES)
         if name in [each.name for each in classes]:
-            found["name"].bad(f"used twice: {shown(name)} (give both the same when, or rename one)")
+            found["name"].bad(f"used twice: {shown(name)} (rename one; a when takes several values)")
         rule = Rule(when)
         if len(item.problems) == problems_before and never_reached(rule, rules):
             item.bad("can never match: the classes before it take all that it describes (put it first, or remove it)")

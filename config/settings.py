@@ -162,6 +162,10 @@ class Settings(BaseSettings):
     redis_key_file: Path | None = Field(default=None, description="key of the client certificate (PEM)")
     policies: Path | None = Field(default=None, description="policy file; none: the shipped defaults")
     routing: Path | None = Field(default=None, description="routing file of the notifier: which alert goes where")
+    quality: Path | None = Field(
+        default=None, description="quality file: criteria, thresholds, shifts; none: the shipped one"
+    )
+    goals: Path | None = Field(default=None, description="goals file: who is to reach what by when")
     app: Annotated[Name, Field(min_length=1)] = Field(
         default="slawatch",
         description="consumer group, and prefix of the tables, their changelogs and the Redis keys",

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from config.quality import HIGHEST
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -63,7 +65,7 @@ def _resolved(_: Quality) -> str:
         SELECT {_CLASSES}, t.agent, t.done_at AS happened_at, epoch_us(t.done_at) - epoch_us(t.created_at) AS open_for,
             t.reply_count = 1 AND t.reopenings = 0
                 AND coalesce(after.created_at > t.done_at + {REPEAT_WITHIN}, true) AS first_contact,
-            rated.score AS score
+            rated.score AS score, t.effective
         FROM t ASOF LEFT JOIN (
             SELECT customer_id, coalesce(category, '') AS subject, created_at FROM tickets
             WHERE customer_id IS NOT NULL AND status <> 'cancelled'
@@ -110,8 +112,9 @@ def _ratings(_: Quality) -> str:
 
 
 def _reviews(quality: Quality) -> str:
-    """Reviews with a known criterion; `points` / `scale` is the total, in whole numbers so that it compares exactly.
+    """Reviews with a known criterion; of a reviewer's reviews of a ticket the newest, which corrects the others.
 
+    `points` / `scale` is the total, in whole numbers so that it compares exactly:
     total = maximum x sum(weight x score) / (5 x sum(weight)), over the criteria that were scored: with equal weights
     and all of four criteria, the sum of the scores, of 20.
     """
@@ -122,9 +125,12 @@ def _reviews(quality: Quality) -> str:
     scale = " + ".join(f"CASE WHEN {score} IS NULL THEN 0 ELSE {weights[name]} END" for name, score in scores.items())
     return f"""
         SELECT *, points < {quality.flag_below} * scale AS flagged FROM (
-            SELECT {_CLASSES}, coalesce(one.agent_id, t.agent) AS agent, one."at" AS happened_at, one.reviewer_id, {columns},
-                one.deductions, one.labels, {quality.maximum}::BIGINT * ({points}) AS points, 5 * ({scale}) AS scale
+            SELECT {_CLASSES}, coalesce(one.agent_id, t.agent) AS agent, one."at" AS happened_at, one.reviewer_id,
+                {columns}, one.deductions, one.labels,
+                {quality.maximum}::BIGINT * ({points}) AS points, {HIGHEST} * ({scale}) AS scale
             FROM reviews AS one JOIN t ON one.ticket_id = t.ticket_id WHERE {_HELD}
+            QUALIFY one.reviewer_id IS NULL
+                OR row_number() OVER (PARTITION BY one.ticket_id, one.reviewer_id ORDER BY one."at" DESC) = 1
         ) WHERE scale > 0
     """
 
@@ -156,8 +162,8 @@ THINGS: Final[Mapping[str, Callable[[Quality], str]]] = {
 
 
 def score_column(criterion: str) -> str:
-    """The column of the reviews that holds the score of a criterion."""
-    return f'"score {criterion}"'
+    """The column of the reviews that holds the score of a criterion, whatever that is called."""
+    return f"score_{criterion.encode().hex()}"
 
 
 def _text(value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 
 import msgspec
@@ -61,5 +62,17 @@ def _or_default(field: inspect.Field) -> str:
 COLUMNS: Final = {field.encode_name: _sql_type(field.type) for field in _fields()}
 """Name and type of each column of the nested table, a row a ticket."""
 
+PLACE: Final = {"kafka_partition": "INTEGER", "kafka_position": "BIGINT"}
+"""Where on the topic a row comes from: `Line` says what a position is."""
+
+STORED: Final = {**PLACE, "deleted": "BOOLEAN", "month": "VARCHAR", **COLUMNS}
+"""The columns of the files."""
+
+SHAPE: Final = hashlib.sha256(repr(STORED).encode()).hexdigest()[:16]
+"""Names the columns: files of another shape are written anew."""
+
 FILLED: Final = ", ".join(_or_default(field) for field in _fields())
 """What to select from records as they were written, in which a field at its default is left out."""
+
+NAMES: Final = ", ".join(f'"{name}"' for name in COLUMNS)
+"""The columns in their order, for a SELECT."""

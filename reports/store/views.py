@@ -6,13 +6,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import duckdb
-
 from reports.store.columns import COLUMNS, FILLED
+from reports.store.database import connected
 from streams.ledger_record import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import duckdb
 
     from streams.ledger_record import LedgerRecord
 
@@ -55,15 +56,6 @@ VIEWS: Final = {
 
 Instants are TIMESTAMPTZ, durations DOUBLE seconds. `totals` has the clocks older than a target's newest 64.
 """
-
-
-def connected() -> duckdb.DuckDBPyConnection:
-    """A connection of its own, in UTC, that loads nothing from elsewhere."""
-    connection = duckdb.connect(
-        ":memory:", config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    )
-    connection.execute("SET TimeZone = 'UTC'")
-    return connection
 
 
 def create_views(connection: duckdb.DuckDBPyConnection) -> None:
