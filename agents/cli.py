@@ -17,6 +17,7 @@ COMMANDS = {
     "ack": "take an alert, or those of a ticket: nobody further is alerted of it",
     "demo": "the whole thing on an embedded Kafka with a simulated call centre",
     "replay": "judge a file of events without Kafka",
+    "ledger": "the ledger's files, for reports: sync them, show them, compare limits, erase a customer",
     "explain": "every clock of a ticket: the policy, each pause, the deadline and why",
     "report": "what managers read: a day's, week's, month's or quarter's, as HTML, XLSX and CSV",
     "simulate": "write the events of a simulated support centre to a file",

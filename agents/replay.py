@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from reports.limits import Shift, Verdicts, shifts
 from streams.events import AgentStatusChanged
 from streams.instants import SECOND, format_instant
 from streams.policies import TARGETS
@@ -100,6 +101,26 @@ class Replay:
     def refused(self) -> int:
         """Events that were not taken: older than what is kept in full of their ticket."""
         return sum(self.outcomes[outcome] for outcome in REJECTED)
+
+
+def compared(replay: Replay, other: Replay) -> list[Shift]:
+    """The same events under two sets of policies, both settled; with the attributes that a ticket has in the end."""
+    verdicts: dict[tuple[str, int, int], Verdicts] = {
+        (ticket_id, clock.target, clock.cycle): (verdict, None) for ticket_id, clock, verdict in replay.clocks()
+    }
+    for ticket_id, clock, verdict in other.clocks():
+        key = ticket_id, clock.target, clock.cycle
+        verdicts[key] = verdicts.get(key, (None, None))[0], verdict
+    return shifts(_labelled(verdicts, replay.tickets))
+
+
+def _labelled(
+    verdicts: dict[tuple[str, int, int], Verdicts], tickets: dict[str, Ticket]
+) -> Iterator[tuple[str, str | None, str | None, Verdicts]]:
+    for (ticket_id, target, _), both in verdicts.items():
+        state = tickets[ticket_id].state
+        assert state is not None
+        yield TARGETS[target], state.team, state.priority, both
 
 
 def _figures(clocks: list[tuple[Clock, str]]) -> dict[str, Any]:

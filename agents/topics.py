@@ -73,6 +73,10 @@ _REMEDY = (
     "number of partitions (SLAWATCH_PARTITIONS): a ticket's records must meet in one."
 )
 _COMPACTED = {"max.message.bytes": str(LARGEST_RECORD), "segment.bytes": str(64 << 20)}
+_OF_PEOPLE = _COMPACTED | {"max.compaction.lag.ms": str(7 * DAY // 1000)}
+"""What was erased is gone after this time; a quiet topic would never be compacted by itself."""
+_LEDGER = _OF_PEOPLE | {"delete.retention.ms": str(30 * DAY // 1000)}
+"""So long may the ledger's sync be away without reading everything anew."""
 
 
 class Topics:
@@ -102,7 +106,7 @@ class Topics:
             Topic(
                 self.alerts, "ticket_id", "breaches, warnings, escalations and corrections", 7 * DAY, append_time=True
             ),
-            Topic(self.ledger, "ticket_id", "each ticket's clocks and verdicts, for reports", None, more=_COMPACTED),
+            Topic(self.ledger, "ticket_id", "each ticket's clocks and verdicts, for reports", None, more=_LEDGER),
             Topic(self.dead_letters, "as it came", "records that could not be read, with the reason", 30 * DAY),
             Topic(
                 self.deliveries,
@@ -117,7 +121,7 @@ class Topics:
                 "ticket_id",
                 "the state of each ticket; a worker recovers from it",
                 None,
-                more=_COMPACTED,
+                more=_OF_PEOPLE,
             ),
             Topic(self.heartbeats, "none", "workers' signs of life, and their clock check", HOUR, append_time=True),
             Topic(self.policies, "one of its own", "promises that were applied to all workers", None, more=_COMPACTED),

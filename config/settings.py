@@ -179,6 +179,12 @@ class Settings(BaseSettings):
         default_factory=lambda: Path.home() / ".local/state/slawatch",
         description="where the worker keeps its RocksDB state",
     )
+    ledger: Path | None = Field(
+        default=None, description="folder of the ledger's files, for reports; none: `ledger` in SLAWATCH_DATA_DIR"
+    )
+    ledger_retention: Duration = Field(
+        default=0, description="how long a done ticket is kept in the ledger; 0: for ever"
+    )
     session_timeout: LongerThanZero = Field(
         default=10 * SECOND, description="silence after which Kafka gives a process's partitions to another"
     )
@@ -238,6 +244,11 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         default="text", description="log lines for people (text) or machines (json)"
     )
+
+    @property
+    def ledger_folder(self) -> Path:
+        """Where the ledger's files lie."""
+        return self.ledger if self.ledger is not None else self.data_dir / "ledger"
 
     @classmethod
     def settings_customise_sources(
@@ -355,6 +366,9 @@ def _contradictions(settings: Settings) -> list[Problem]:
             problems.append(_of(variable(name), "missing: SASL_SSL needs a user name and a password"))
         if not sasl and getattr(settings, name) is not None:
             problems.append(_of(variable(name), "would not be used: set SLAWATCH_KAFKA_SECURITY=SASL_SSL"))
+    if 0 < settings.ledger_retention < settings.retention:
+        reason = "shorter than SLAWATCH_RETENTION: the workers would write again what the ledger no longer keeps"
+        problems.append(_of(variable("ledger_retention"), reason))
     kafka_tls = settings.kafka_security != "PLAINTEXT"
     problems += _certificates(settings, "kafka", "" if kafka_tls else "set SLAWATCH_KAFKA_SECURITY=SSL or SASL_SSL")
     for name, other in (("ack_url", "ack_secret"), ("ack_secret", "ack_url")):

@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.commands.parameters import INSTANT
+from agents.commands.shifts import as_json, show
 from agents.events_io import open_events, write_lines
 from agents.progress import progress
-from agents.replay import CLOCK_COLUMNS, Replay
+from agents.replay import CLOCK_COLUMNS, Replay, compared
 from config.policies import load_policies
 from streams.events import BadEvent, Reader
 from streams.instants import SECOND, format_duration
@@ -30,12 +31,23 @@ _STEP = 5_000
 @click.option(
     "--policies", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True, help="The promises."
 )
+@click.option(
+    "--compare",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Other promises: what would they have meant? Shown beside the first by target, team and priority.",
+)
 @click.option("--as-of", default="last", show_default=True, help="Judge as of the last event, or of an instant.")
 @click.option("--json", "json_out", help="Write the summary as JSON to this file (- for standard output).")
 @click.option("--clocks", help="Write every clock's verdict as CSV to this file, gzip if it ends in .gz.")
 @click.pass_context
 def command(
-    ctx: click.Context, events: str, policies: Path, as_of: str, json_out: str | None, clocks: str | None
+    ctx: click.Context,
+    events: str,
+    policies: Path,
+    compare: Path | None,
+    as_of: str,
+    json_out: str | None,
+    clocks: str | None,
 ) -> None:
     """Judge the events of a file (JSON Lines, plain or gzip, in any order) and say what was promised and kept.
 
@@ -43,12 +55,18 @@ def command(
     """
     limit = None if as_of == "last" else INSTANT.convert(as_of, None, ctx)
     replay = Replay(load_policies(policies), as_of=limit)
-    bad = _feed(replay, events)
+    other = Replay(load_policies(compare), as_of=limit) if compare is not None else None
+    bad = _feed(replay, other, events)
     if replay.last is None:
         raise click.ClickException(f"{events}: holds no event of a ticket up to then")
     instant = replay.last if limit is None else limit
     replay.settle(instant)
     summary = replay.summary(instant)
+    shifts = []
+    if other is not None:
+        other.settle(instant)
+        shifts = compared(replay, other)
+        summary["compare"] = [as_json(shift) for shift in shifts]
     if clocks is not None:
         with write_lines(clocks) as write:
             for row in (CLOCK_COLUMNS, *replay.rows()):
@@ -58,22 +76,31 @@ def command(
             write(json.dumps(summary, indent=1).encode())
     else:
         _print(summary, replay)
+        if compare is not None:
+            click.echo(
+                f"\nJudged by {policies}, and then by {compare}; of each target the teams and priorities that differ:\n"
+            )
+            show(Console(), shifts)
     if bad or replay.refused:
         ctx.exit(1)
 
 
-def _feed(replay: Replay, events: str) -> int:
-    """Apply every line; returns how many were no events."""
+def _feed(replay: Replay, other: Replay | None, events: str) -> int:
+    """Apply every line to both; returns how many were no events."""
     bad = 0
     with open_events(events) as file, progress("judging", file.size) as come_to:
         read, feed = Reader().read, replay.feed
         for number, line in file:
             try:
-                feed(read(line))
+                event = read(line)
             except BadEvent as error:
                 bad += 1
                 if bad <= _BAD_SHOWN:
                     click.echo(f"{file.name}:{number}: {error}", err=True)
+            else:
+                feed(event)
+                if other is not None:
+                    other.feed(event)
             if not number % _STEP:
                 come_to(file.position)
     if bad:

@@ -66,7 +66,8 @@ class Rules:
 
 _ERASED = """EXISTS (
     FROM erased
-    WHERE erased.digest = sha256(concat(getvariable('salt'), {row}.customer_id)) AND {row}.created_at < erased.until {how}
+    WHERE erased.digest = sha256(concat(getvariable('salt'), {row}.customer_id))
+        AND {row}.created_at < erased.until {how}
 )"""
 
 
