@@ -13,6 +13,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "monthly": ("monthly report", "月报"),
     "quarterly": ("quarterly report", "季报"),
     "period": ("Period", "统计周期"),
+    "not_over": ("not over yet", "未结束"),
     "before": ("Compared with", "对比周期"),
     "team": ("Team", "团队"),
     "all_teams": ("all", "全部"),
@@ -47,8 +48,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     # core figures
     "core": ("Core figures", "核心指标"),
     "core_note": (
-        "Each figure is held against its goal before it is rounded. A change is this period less the one before, "
-        "as shown; for shares in percentage points.",
+        (
+            "Each figure is held against its goal before it is rounded. A change is this period less the one before, "
+            "as shown; for shares in percentage points."
+        ),
         "达标判断使用未取整的数值。变化 = 本期 - 上期（按显示值）；比率以百分点计。",
     ),
     "figure": ("Figure", "指标"),
