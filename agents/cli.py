@@ -25,6 +25,8 @@ COMMANDS = {
     "policies": "put promises on Kafka for all workers, show them, take them back",
     "route": "explain where an alert would go, and why",
     "silence": "have alerts told to nobody for a while: add, list, end",
+    "sample": "draw tickets for checking, and write the sheet that reviewers fill in",
+    "import-reviews": "put the reviews of a filled sheet on their topic",
     "topics": "create or check the topics",
     "dead-letters": "list, show and put back the records that could not be read",
     "check-config": "check policy and routing files: file, line, field, reason",

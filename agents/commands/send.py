@@ -136,7 +136,8 @@ class _Sending:
             click.echo("further lines that are skipped are only counted", err=True)
 
 
-async def _send(events: EventFile, settings: Settings, rate: float | None) -> _Sending:
+async def send(events: EventFile, settings: Settings, rate: float | None) -> _Sending:
+    """Put the events of a file on their topics, at most `rate` a second; what became of them. Raises Refused."""
     topics = Topics(settings.topic_prefix)
     reach = connection(settings)
     counts = await present(reach, topics.inputs, to_write=True)
@@ -186,7 +187,7 @@ def command(file: str, rate: float | None) -> None:
     settings = load_settings()
     begun = time.monotonic()
     with open_events(file) as events, faults(settings):
-        sending = run(_send(events, settings, rate))
+        sending = run(send(events, settings, rate))
     if sending.failed is not None:
         number, error = sending.failed
         raise Fault(f"{events.name}:{number}: not acknowledged: {error}; send the file again")

@@ -110,7 +110,7 @@ def _rows(path: Path, filled: Filled) -> Iterator[tuple[int, list[str]]]:
 def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Of UTF-8; the separator is the one that the first line has more of, a comma, a semicolon or a tab."""
     try:
-        text = path.read_text(encoding="utf-8-sig", newline="")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError("not UTF-8 (save it as .xlsx, or as CSV UTF-8)") from None
     first = text.partition("\n")[0]

@@ -7,12 +7,13 @@ import io
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 import xlsxwriter
 
 from config.quality import HIGHEST
 from reports.inert import inert, is_formula, plain
-from streams.instants import format_instant
+from streams.instants import to_datetime
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -101,7 +102,8 @@ def csv_sheet(quality: Quality, drawn: Iterable[Drawn], language: str, now: int)
     writer = csv.writer(lines, lineterminator="\r\n")
     listed = columns(quality, language)
     writer.writerow([inert(column.heading) for column in listed])
-    writer.writerows([inert(text) for text in _cells(each, listed, language, now)] for each in drawn)
+    zone = ZoneInfo(quality.timezone)
+    writer.writerows([inert(text) for text in _cells(each, listed, language, now, zone)] for each in drawn)
     return lines.getvalue().encode("utf-8-sig")
 
 
@@ -116,6 +118,7 @@ def workbook_sheet(quality: Quality, drawn: Sequence[Drawn], language: str, now:
     entry = book.add_format({"bg_color": "#FFF9E5", "border": 1, "border_color": "#D8D2BD", "valign": "top"})
     sheet = book.add_worksheet(_WHY["review"][language])
     listed = columns(quality, language)
+    zone = ZoneInfo(quality.timezone)
     sheet.freeze_panes(1, 1)
     for index, column in enumerate(listed):
         sheet.write_string(0, index, column.heading, heading)
@@ -123,7 +126,7 @@ def workbook_sheet(quality: Quality, drawn: Sequence[Drawn], language: str, now:
         if column.score:
             _only_scores(sheet, len(drawn), index, language)
     for row, each in enumerate(drawn, 1):
-        for index, (column, cell) in enumerate(zip(listed, _cells(each, listed, language, now), strict=True)):
+        for index, (column, cell) in enumerate(zip(listed, _cells(each, listed, language, now, zone), strict=True)):
             if column.score or column.name in FILLED:
                 sheet.write_blank(row, index, None, entry)
             else:
@@ -133,15 +136,15 @@ def workbook_sheet(quality: Quality, drawn: Sequence[Drawn], language: str, now:
     return stored.getvalue()
 
 
-def _cells(drawn: Drawn, listed: Iterable[Column], language: str, now: int) -> list[str]:
+def _cells(drawn: Drawn, listed: Iterable[Column], language: str, now: int, zone: ZoneInfo) -> list[str]:
     said = {
         "ticket_id": drawn.ticket_id,
         "why": why(drawn, language),
-        "resolved_at": format_instant(drawn.resolved_at // 1_000_000 * 1_000_000),
+        "resolved_at": f"{to_datetime(drawn.resolved_at).astimezone(zone):%Y-%m-%d %H:%M}",
         "type": drawn.type or "",
         "channel": drawn.channel or "",
         "agent_id": drawn.agent or "",
-        "reviewed_at": format_instant(now),
+        "reviewed_at": to_datetime(now).astimezone(zone).isoformat(timespec="seconds"),
     }
     return [plain(said.get(column.name, "")) for column in listed]
 
