@@ -80,12 +80,12 @@ def shifts(clocks: Iterable[tuple[str, str | None, str | None, Verdicts]]) -> li
         )
         for place, holds in enumerate(found):
             count[place] += holds
-    found = (
+    listed = (
         Shift(*key, judged, met, judged_then, met_then, worse, better)
         for key, (judged, judged_then, met, met_then, worse, better) in counts.items()
         if judged or judged_then
     )
-    return sorted(found, key=_order)
+    return sorted(listed, key=_order)
 
 
 def _order(shift: Shift) -> tuple[int, str, str]:

@@ -142,7 +142,7 @@ def drawn(chance: random.Random, ticket_id: str, at: datetime) -> LedgerRecord:
         created,
         chance.choice(["open", "closed"]),
         [
-            LedgerClock("first_response", n, text(), 60.5, created, chance.choice([None, when()]), 0.25, None, "met")
+            LedgerClock("first_response", n, text(), 60.5, created, chance.choice([None, when()]), 2.5, None, "met")
             for n in many(3)
         ],
         chance.choice(["customer", "agent"]),
