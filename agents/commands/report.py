@@ -77,7 +77,7 @@ class _Day(click.ParamType):
     "--ledger",
     "ledger_path",
     type=click.Path(exists=True, path_type=Path),
-    help="The folder of `slawatch ledger sync`, or a file of the topic's records, JSON Lines. Default: SLAWATCH_LEDGER.",
+    help="Folder of `slawatch ledger sync`, or a file of the topic's records (JSON Lines). Default: SLAWATCH_LEDGER.",
 )
 @click.option("--events", type=_FILE, help="In place of a ledger: a file of events, judged by --policies.")
 @click.option("--policies", type=_FILE, help="With --events: the promises.")
