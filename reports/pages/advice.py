@@ -15,7 +15,7 @@ from reports.measures.scores import checks, scores
 from reports.measures.standing import reaches, under_goal
 from reports.pages.document import Section, Table, percent, rounded
 from reports.pages.people import PERSONAL
-from reports.pages.view import figure_text
+from reports.pages.view import figure_text, titled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,7 +74,7 @@ def under_their_goal(view: View) -> Iterator[Advice]:
         if name in _TARGETS:
             reason = _where(view, reason, _TARGETS[name])
         suggestion = advised[_PROBLEM_OF[name]] if name in _PROBLEM_OF else say("do_figure")
-        yield Advice(reason, _sentence(suggestion))
+        yield Advice(reason, titled(suggestion))
 
 
 def _where(view: View, reason: str, target: str) -> str:
@@ -138,7 +138,7 @@ def weak_criteria(view: View) -> Iterator[Advice]:
                 flag=f"{percent(flag)}%",
                 tickets=item.scored,
             )
-            yield Advice(reason, _sentence(criterion.suggestion[say.language]))
+            yield Advice(reason, titled(criterion.suggestion[say.language]))
 
 
 def skipped_steps(view: View) -> Iterator[Advice]:
@@ -147,7 +147,7 @@ def skipped_steps(view: View) -> Iterator[Advice]:
     labels = {check.name: check.label[say.language] for check in quality.process_checks}
     for each in checks(view.now).get((), ()):
         if each.tickets >= quality.least_tickets and each.failed * 10 >= each.passed + each.failed:
-            reason = say("advice_step", step=_sentence(labels[each.name]), failed=each.failed, tickets=each.tickets)
+            reason = say("advice_step", step=titled(labels[each.name]), failed=each.failed, tickets=each.tickets)
             yield Advice(reason, say("do_step"))
 
 
@@ -164,7 +164,7 @@ def unbalanced_agents(view: View) -> Iterator[Advice]:
             if each.quadrant == verdict
         ]
         if named:
-            reason = say("advice_quadrant", verdict=_sentence(say(verdict)), who=", ".join(named))
+            reason = say("advice_quadrant", verdict=titled(say(verdict)), who=", ".join(named))
             yield Advice(reason, say(f"do_{verdict}"))
 
 
@@ -203,8 +203,4 @@ RULES: Final[tuple[Callable[[View], Iterator[Advice]], ...]] = (
 
 def _name(view: View, name: str) -> str:
     figure = FIGURES[name]
-    return figure.zh if view.say.language == "zh" else _sentence(figure.en)
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return figure.zh if view.say.language == "zh" else titled(figure.en)

@@ -8,6 +8,7 @@ from reports.measures.agreement import agreement
 from reports.measures.response import FIRST, kept, overdue
 from reports.measures.scores import checks, scores
 from reports.pages.document import Section, Table, minutes, percent, rounded
+from reports.pages.view import titled
 
 if TYPE_CHECKING:
     from reports.pages.document import Cell
@@ -56,8 +57,8 @@ def most_overdue(view: View, dimension: str, title: str) -> Table:
 def _items(view: View) -> Table:
     say, language, quality = view.say, view.say.language, view.quality
     scored = scores(view.now).get(())
-    labels = {criterion.name: criterion.label[language] for criterion in quality.criteria}
-    labels |= {check.name: check.label[language] for check in quality.process_checks}
+    labels = {criterion.name: titled(criterion.label[language]) for criterion in quality.criteria}
+    labels |= {check.name: titled(check.label[language]) for check in quality.process_checks}
     rows: list[tuple[Cell, ...]] = [
         (labels[item.name], percent(item.rate), item.scored) for item in (scored.items if scored is not None else ())
     ]
@@ -68,7 +69,7 @@ def _items(view: View) -> Table:
 
 def _agreement(view: View) -> Table:
     say = view.say
-    labels = {each.name: each.label[say.language] for each in view.quality.criteria}
+    labels = {each.name: titled(each.label[say.language]) for each in view.quality.criteria}
     rows: list[tuple[Cell, ...]] = [
         (
             " / ".join(each.reviewers),

@@ -21,6 +21,7 @@ ROWS: Final = 40
 """Rows of a table on the page, which people read; the files beside it hold the rest."""
 
 _SHORT: Final = 20
+_SMALL: Final = 12  # rows of a table that is kept on one page
 
 _TEMPLATES = Environment(
     loader=PackageLoader("reports.pages"),
@@ -52,6 +53,7 @@ def page_of(document: Document) -> str:
         document=document,
         pictures=pictures,
         rows=ROWS,
+        small=_SMALL,
         say=say,
         shown=_shown,
         numeric=_numeric,

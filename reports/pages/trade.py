@@ -9,7 +9,7 @@ from reports.measures.response import response_rows
 from reports.measures.scores import score_rows
 from reports.measures.volume import agent_days
 from reports.pages.document import Section, Table, hours, minutes, percent, rounded
-from reports.pages.view import as_day
+from reports.pages.view import as_day, titled
 
 if TYPE_CHECKING:
     from reports.measures.scores import ScoreRow
@@ -60,7 +60,7 @@ def score_table(view: View, name: str, title: str, found: list[ScoreRow], note: 
     say, language = view.say, view.say.language
     handler, words = view.audience.sees_handlers, view.audience.sees_deductions
     shown = found[: view.rows]
-    criteria = tuple(_titled(criterion.label[language]) for criterion in view.quality.criteria)
+    criteria = tuple(titled(criterion.label[language]) for criterion in view.quality.criteria)
     columns = (
         say("ticket"),
         *((say("handler"),) if handler else ()),
@@ -91,11 +91,11 @@ def problem_classes(view: View) -> Table:
     columns = ("problem", "times", "share_of_all", "mainly", "suggestion")
     rows: list[tuple[Cell, ...]] = [
         (
-            _titled(each.label[language]),
+            titled(each.label[language]),
             each.tickets,
             rounded(each.share * 100, 0),
             *((view.agents(each.agents),) if who else ()),
-            _titled(each.suggestion[language]),
+            titled(each.suggestion[language]),
         )
         for each in problems(view.now)
     ]
@@ -132,7 +132,3 @@ def cut(view: View, found: int) -> str:
 def _total(total: float) -> Cell:
     """Without a fraction where it has none, as with equal weights."""
     return int(total) if total == int(total) else rounded(total, 1)
-
-
-def _titled(text: str) -> str:
-    return text[:1].upper() + text[1:]
