@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
+from agents.errors import Refused
 from agents.events_io import open_events
 from agents.progress import progress
 from agents.replay import Replay
 from config.policies import load_policies
+from reports.store.folder import Damaged, NoLedger
+from reports.store.reading import opened
 from reports.store.views import memory
 from streams import ledger
 from streams.events import BadEvent, Reader
@@ -18,6 +22,7 @@ from streams.ledger_record import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
 
     import duckdb
@@ -28,7 +33,24 @@ _STEP = 5_000
 _BAD_SHOWN = 10
 
 
-def from_records(path: Path) -> duckdb.DuckDBPyConnection:
+@contextmanager
+def stored(path: Path, since: datetime, until: datetime) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The views over the ledger's folder, or over a file of records; raises Refused where there is no ledger.
+
+    Of a folder only what holds tickets of that time is read.
+    """
+    if path.is_file():
+        with closing(_of_records(path)) as connection:
+            yield connection
+        return
+    try:
+        with opened(path, since, until) as connection:
+            yield connection
+    except (NoLedger, Damaged) as error:
+        raise Refused(str(error)) from None
+
+
+def _of_records(path: Path) -> duckdb.DuckDBPyConnection:
     """The views over a file of the topic's records, a JSON object a line, of a ticket the last one.
 
     Raises ClickException with the line that is no record.
@@ -48,7 +70,8 @@ def from_records(path: Path) -> duckdb.DuckDBPyConnection:
         return memory(records())
 
 
-def from_events(path: Path, policies_file: Path, as_of: int) -> duckdb.DuckDBPyConnection:
+@contextmanager
+def judged(path: Path, policies_file: Path, as_of: int) -> Iterator[duckdb.DuckDBPyConnection]:
     """The views over what events come to under these promises, up to an instant (microseconds since the epoch).
 
     Lines that are no events are named and passed over.
@@ -69,8 +92,10 @@ def from_events(path: Path, policies_file: Path, as_of: int) -> duckdb.DuckDBPyC
     if bad:
         click.echo(f"{bad} lines are no events and were passed over", err=True)
     replay.settle(as_of)
-    return memory(
+    records = (
         ledger.record(ticket_id, ticket.state, ticket.settled_at)
         for ticket_id, ticket in sorted(replay.tickets.items())
         if ticket.state is not None
     )
+    with closing(memory(records)) as connection:
+        yield connection

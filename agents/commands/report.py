@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -13,17 +12,20 @@ from zoneinfo import ZoneInfo
 import click
 
 from agents.commands.parameters import INSTANT
-from agents.report_source import from_events, from_records
+from agents.report_source import judged, stored
 from config.calendars import parse_zone
+from config.errors import shown, suggestion
 from config.goals import load_goals
 from config.quality import load_quality
+from config.settings import load_settings
 from reports.measures.ground import Scope
 from reports.pages.audience import ROLES, Audience, Role
 from reports.pages.page import page_of
 from reports.pages.periods import KINDS, Kind, days_of, last_whole
-from reports.pages.pseudonyms import SHORTEST_KEY, hidden_goals, hidden_levels, hide_names, keyed
-from reports.pages.report import Order, report
+from reports.pages.pseudonyms import hidden_goals, hidden_levels, hide_names
+from reports.pages.report import Order, read_range, report
 from reports.pages.sheets import csv_of, workbook_of
+from reports.pseudonyms import Pseudonyms
 from streams.instants import SECOND, to_datetime
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("html", "xlsx", "csv")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_NAMED = 20  # teams or agents in a message
 _MODES = {"manager": 0o644, "supervisor": 0o600, "agent": 0o600}
 """Of the files: what names agents is its maker's to hand on."""
 
@@ -74,12 +77,14 @@ class _Day(click.ParamType):
     "--ledger",
     "ledger_path",
     type=click.Path(exists=True, path_type=Path),
-    help="The folder of `slawatch ledger sync`, or a file of records of the topic ticket-ledger, JSON Lines.",
+    help="Folder of `slawatch ledger sync`, or a file of the topic's records (JSON Lines). Default: SLAWATCH_LEDGER.",
 )
 @click.option("--events", type=_FILE, help="In place of a ledger: a file of events, judged by --policies.")
 @click.option("--policies", type=_FILE, help="With --events: the promises.")
-@click.option("--quality", "quality_file", type=_FILE, help="How quality is measured; default: as shipped.")
-@click.option("--goals", "goals_file", type=_FILE, help="Goals that were set.")
+@click.option(
+    "--quality", "quality_file", type=_FILE, help="How quality is measured; default: SLAWATCH_QUALITY, else as shipped."
+)
+@click.option("--goals", "goals_file", type=_FILE, help="Goals that were set; default: SLAWATCH_GOALS.")
 @click.option("--zone", help="By whose clock days begin, such as Asia/Shanghai. Default: as the quality file says.")
 @click.option("--rows", type=click.IntRange(1, 100_000), default=2_000, show_default=True, help="Tickets in a table.")
 @click.option("--as-of", type=INSTANT, help="When the report is made. Default: now.")
@@ -109,26 +114,32 @@ def command(
     """
     if (agent is not None) != (role == "agent"):
         raise click.UsageError("--role agent and --agent ID go together")
-    if role == "manager" and pseudonyms is not None:
-        raise click.UsageError("--pseudonyms go with --role supervisor: a manager's report names no agent at all")
-    if (ledger_path is None) == (events is None) or (events is None) != (policies is None):
-        raise click.UsageError("give --ledger FOLDER (or a file of records), or --events FILE with --policies FILE")
-    quality = load_quality(quality_file)
+    if role != "supervisor" and pseudonyms is not None:
+        raise click.UsageError("--pseudonyms go with --role supervisor: no other report compares agents")
+    if (events is None) != (policies is None) or None not in (events, ledger_path):
+        raise click.UsageError("--events FILE and --policies FILE go together, and in place of --ledger")
+    settings = load_settings()
+    quality = load_quality(quality_file or settings.quality)
     if zone is not None:
         quality = _in_zone(quality, zone)
+    goals_file = goals_file or settings.goals
     goals = load_goals(goals_file) if goals_file is not None else ()
     made_at = as_of if as_of is not None else int(time.time()) * SECOND
     today = to_datetime(made_at).astimezone(ZoneInfo(quality.timezone)).date()
     days = days_of(kind, day) if day is not None else last_whole(kind, today)
     audience = Audience(role, pseudonyms is not None)
     order = Order(kind, days, language, Scope(team=team, agent=agent), audience, made_at, rows)
-    with _views(ledger_path, events, policies, made_at) as connection:
+    if events is not None and policies is not None:
+        views = judged(events, policies, made_at)
+    else:
+        views = stored(ledger_path or settings.ledger_folder, *read_range(order, quality, goals))
+    with views as connection:
+        _known(connection, "team", team)
+        _known(connection, "agent_id", agent)
         if pseudonyms is not None:
-            pseudonym = keyed(_key(pseudonyms))
-            hide_names(connection, pseudonym)
-            quality, goals = hidden_levels(quality, pseudonym), hidden_goals(goals, pseudonym)
-            if agent is not None:
-                order = replace(order, scope=replace(order.scope, agent=pseudonym(agent)))
+            names = _pseudonyms(pseudonyms)
+            hide_names(connection, names)
+            quality, goals = hidden_levels(quality, names), hidden_goals(goals, names)
         document = report(connection, order, quality, goals)
     for path in _write(document, out, _stem(order), formats or FORMATS, _MODES[role]):
         click.echo(path)
@@ -141,30 +152,22 @@ def _in_zone(quality: Quality, zone: str) -> Quality:
         raise click.UsageError(f"--zone: {error}") from None
 
 
-def _key(path: Path) -> bytes:
-    """What a key file holds, without the ends of its line."""
-    key = path.read_bytes().strip()
-    if len(key) < SHORTEST_KEY:
-        remedy = f"head -c 32 /dev/urandom | base64 >{path}"
-        raise click.UsageError(f"--pseudonyms: {path} holds under {SHORTEST_KEY} bytes, it can be guessed ({remedy})")
-    return key
-
-
-@contextmanager
-def _views(
-    ledger: Path | None, events: Path | None, policies: Path | None, made_at: int
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The ledger's views, from where they were asked to be."""
-    if events is not None:
-        assert policies is not None
-        connection = from_events(events, policies, made_at)
-    else:
-        assert ledger is not None
-        connection = from_records(ledger)
+def _pseudonyms(path: Path) -> Pseudonyms:
     try:
-        yield connection
-    finally:
-        connection.close()
+        return Pseudonyms.of_file(path)
+    except ValueError as error:
+        raise click.UsageError(f"--pseudonyms: {error}") from None
+
+
+def _known(connection: duckdb.DuckDBPyConnection, column: str, wanted: str | None) -> None:
+    """Raises UsageError for a team or an agent of whom the ledger holds no ticket."""
+    if wanted is None:
+        return
+    found = connection.execute(f"SELECT DISTINCT {column} FROM tickets WHERE {column} IS NOT NULL ORDER BY 1")  # noqa: S608  a column's name of ours
+    names = [name for (name,) in found.fetchall()]
+    if wanted not in names:
+        option = column.removesuffix("_id")
+        raise click.UsageError(f"--{option}: no ticket of {shown(wanted)}{suggestion(wanted, names[:_NAMED])}")
 
 
 def _stem(order: Order) -> str:

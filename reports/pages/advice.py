@@ -15,7 +15,7 @@ from reports.measures.scores import checks, scores
 from reports.measures.standing import reaches, under_goal
 from reports.pages.document import Section, Table, percent, rounded
 from reports.pages.people import PERSONAL
-from reports.pages.view import figure_text
+from reports.pages.view import figure_text, titled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,7 +74,7 @@ def under_their_goal(view: View) -> Iterator[Advice]:
         if name in _TARGETS:
             reason = _where(view, reason, _TARGETS[name])
         suggestion = advised[_PROBLEM_OF[name]] if name in _PROBLEM_OF else say("do_figure")
-        yield Advice(reason, _sentence(suggestion))
+        yield Advice(reason, titled(suggestion))
 
 
 def _where(view: View, reason: str, target: str) -> str:
@@ -114,7 +114,7 @@ def slow_shifts(view: View) -> Iterator[Advice]:
         if each.compliance < goal and each.compliance < of_all.compliance:
             reason = say(
                 "advice_shift",
-                shift=shift,
+                shift=say.word(shift),
                 value=f"{percent(each.compliance)}%",
                 goal=f"{percent(goal)}%",
                 all=f"{percent(of_all.compliance)}%",
@@ -138,7 +138,7 @@ def weak_criteria(view: View) -> Iterator[Advice]:
                 flag=f"{percent(flag)}%",
                 tickets=item.scored,
             )
-            yield Advice(reason, _sentence(criterion.suggestion[say.language]))
+            yield Advice(reason, titled(criterion.suggestion[say.language]))
 
 
 def skipped_steps(view: View) -> Iterator[Advice]:
@@ -147,25 +147,25 @@ def skipped_steps(view: View) -> Iterator[Advice]:
     labels = {check.name: check.label[say.language] for check in quality.process_checks}
     for each in checks(view.now).get((), ()):
         if each.tickets >= quality.least_tickets and each.failed * 10 >= each.passed + each.failed:
-            reason = say("advice_step", step=_sentence(labels[each.name]), failed=each.failed, tickets=each.tickets)
+            reason = say("advice_step", step=titled(labels[each.name]), failed=each.failed, tickets=each.tickets)
             yield Advice(reason, say("do_step"))
 
 
 def unbalanced_agents(view: View) -> Iterator[Advice]:
-    """Agents who are fast but poor, good but slow, or neither; named only where the report names agents."""
+    """Agents who are fast but poor, good but slow, or neither, with compliance and score; where agents may be named."""
     if not view.audience.sees_agents:
         return
     say = view.say
-    for each in crossed(view.now, "agent"):
-        if each.quadrant not in (None, "fast_and_good"):
-            reason = say(
-                "advice_quadrant",
-                who=each.name,
-                verdict=say(each.quadrant),
-                compliance=f"{percent(each.compliance)}%",
-                score=rounded(each.score, 2),
-            )
-            yield Advice(reason, say(f"do_{each.quadrant}"))
+    found = crossed(view.now, "agent")
+    for verdict in ("fast_but_poor", "good_but_slow", "slow_and_poor"):
+        named = [
+            f"{each.name} ({percent(each.compliance)}%, {rounded(each.score, 2)})"
+            for each in found
+            if each.quadrant == verdict
+        ]
+        if named:
+            reason = say("advice_quadrant", verdict=titled(say(verdict)), who=", ".join(named))
+            yield Advice(reason, say(f"do_{verdict}"))
 
 
 def long_under_goal(view: View) -> Iterator[Advice]:
@@ -175,7 +175,7 @@ def long_under_goal(view: View) -> Iterator[Advice]:
         found = under_goal(view.months, name)
         if found:
             agents = [each.agent for each in found]
-            who = "、".join(agents) if view.audience.sees_agents else say("some_agents", count=len(agents))
+            who = ", ".join(agents) if view.audience.sees_agents else say("some_agents", count=len(agents))
             yield Advice(say("advice_months", who=who, figure=_name(view, name)), say("do_months"))
 
 
@@ -203,8 +203,4 @@ RULES: Final[tuple[Callable[[View], Iterator[Advice]], ...]] = (
 
 def _name(view: View, name: str) -> str:
     figure = FIGURES[name]
-    return figure.zh if view.say.language == "zh" else _sentence(figure.en)
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return figure.zh if view.say.language == "zh" else titled(figure.en)

@@ -8,6 +8,7 @@ from reports.measures.agreement import agreement
 from reports.measures.response import FIRST, kept, overdue
 from reports.measures.scores import checks, scores
 from reports.pages.document import Section, Table, minutes, percent, rounded
+from reports.pages.view import titled
 
 if TYPE_CHECKING:
     from reports.pages.document import Cell
@@ -30,7 +31,7 @@ def _by(view: View, dimension: str) -> Table:
         one, other = first.get(key), reviewed.get(key)
         rows.append(
             (
-                key[0] or say("not_known"),
+                say.word(key[0]) or say("not_known"),
                 one.tickets if one is not None else 0,
                 minutes(one.mean) if one is not None else None,
                 percent(one.compliance) if one is not None else None,
@@ -56,7 +57,8 @@ def most_overdue(view: View, dimension: str, title: str) -> Table:
 def _items(view: View) -> Table:
     say, language, quality = view.say, view.say.language, view.quality
     scored = scores(view.now).get(())
-    labels = {each.name: each.label[language] for each in (*quality.criteria, *quality.process_checks)}
+    labels = {criterion.name: titled(criterion.label[language]) for criterion in quality.criteria}
+    labels |= {check.name: titled(check.label[language]) for check in quality.process_checks}
     rows: list[tuple[Cell, ...]] = [
         (labels[item.name], percent(item.rate), item.scored) for item in (scored.items if scored is not None else ())
     ]
@@ -67,7 +69,7 @@ def _items(view: View) -> Table:
 
 def _agreement(view: View) -> Table:
     say = view.say
-    labels = {each.name: each.label[say.language] for each in view.quality.criteria}
+    labels = {each.name: titled(each.label[say.language]) for each in view.quality.criteria}
     rows: list[tuple[Cell, ...]] = [
         (
             " / ".join(each.reviewers),

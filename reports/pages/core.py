@@ -32,15 +32,15 @@ def core(view: View) -> Section:
         met = None if goal is None or now.value is None else reaches(name, now.value, goal)
         if met is False:
             flagged.add(len(rows))
-        change = None if now.value is None or before.value is None else now.value - before.value
+        shown, was = figure_value(name, now.value), figure_value(name, before.value)
         rows.append(
             (
                 view.figure_name(name),
-                figure_value(name, now.value),
+                shown,
                 figure_value(name, goal),
                 view.yes(met),
-                figure_value(name, before.value),
-                figure_value(name, change),
+                was,
+                None if shown is None or was is None else shown - was,
                 now.tickets,
             )
         )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.measures.response import response_rows
 from reports.measures.satisfaction import poor_ratings
 from reports.measures.scores import score_rows
-from reports.pages.document import Section, Table, hours
-from reports.pages.trade import cut, response_table, score_table
+from reports.pages.document import Section, Table, minutes
+from reports.pages.trade import cut, score_table
 
 if TYPE_CHECKING:
     from reports.pages.document import Cell
@@ -18,11 +17,9 @@ if TYPE_CHECKING:
 def lists(view: View) -> Section:
     """What went wrong, ticket by ticket."""
     say = view.say
-    late = response_rows(view.now, late_only=True, limit=view.rows + 1)
     low = score_rows(view.now, flagged_only=True, limit=view.rows + 1)
     found = (
-        response_table(view, "overdue-responses", say("overdue_responses"), late),
-        _overdue_others(view),
+        _overdue(view),
         score_table(view, "low-scored", say("low_scored", flag=view.quality.flag_below), low),
         _low_rated(view),
         _complaints(view),
@@ -30,14 +27,16 @@ def lists(view: View) -> Section:
     return Section(say("lists"), found)
 
 
-def _overdue_others(view: View) -> Table:
+def _overdue(view: View) -> Table:
+    """Promises that were broken in the period: those still unkept first, then by how much they were overdue."""
     say = view.say
     handler = view.audience.sees_handlers
     found = view.now.rows(f"""
         SELECT ticket_id, target, epoch_us(started_at), epoch_us(happened_at), limit_seconds, seconds, agent, priority
         FROM {view.now.table("clocks")}
-        WHERE target <> 'first_response' AND breached > 0 AND single
-        ORDER BY happened_at, ticket_id, target, cycle LIMIT {view.rows + 1}
+        WHERE breached > 0 AND single
+        ORDER BY seconds IS NOT NULL, seconds - limit_seconds DESC, happened_at, ticket_id, target, cycle
+        LIMIT {view.rows + 1}
     """)
     rows: list[tuple[Cell, ...]] = [
         (
@@ -45,16 +44,16 @@ def _overdue_others(view: View) -> Table:
             say.word(target),
             view.local(started_at),
             view.local(overdue_at),
-            hours(limit),
-            hours(seconds),
+            minutes(limit),
+            minutes(seconds),
             *((agent,) if handler else ()),
             say.word(priority),
         )
         for ticket_id, target, started_at, overdue_at, limit, seconds, agent, priority in found[: view.rows]
     ]
-    columns = ("ticket", "promise", "begun", "overdue_at", "limit_hours", "took_hours", "handler", "kind")
+    columns = ("ticket", "promise", "begun", "overdue_at", "limit", "took", "handler", "kind")
     headings = tuple(say(column) for column in columns if handler or column != "handler")
-    return Table("overdue-others", say("overdue_others"), headings, tuple(rows), note=cut(view, len(found)))
+    return Table("overdue", say("overdue"), headings, tuple(rows), note=cut(view, len(found)))
 
 
 def _low_rated(view: View) -> Table:

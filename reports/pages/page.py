@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from reports.pages.charts import Picture
     from reports.pages.document import Cell, Document, Table
 
-ROWS: Final = 60
+ROWS: Final = 40
 """Rows of a table on the page, which people read; the files beside it hold the rest."""
+
+_SHORT: Final = 20
+_SMALL: Final = 12  # rows of a table that is kept on one page
 
 _TEMPLATES = Environment(
     loader=PackageLoader("reports.pages"),
@@ -50,9 +53,11 @@ def page_of(document: Document) -> str:
         document=document,
         pictures=pictures,
         rows=ROWS,
+        small=_SMALL,
         say=say,
         shown=_shown,
         numeric=_numeric,
+        is_short=_is_short,
         size=(WIDTH, HEIGHT),
     )
 
@@ -60,6 +65,11 @@ def page_of(document: Document) -> str:
 def _numeric(table: Table) -> set[int]:
     """The columns that hold numbers."""
     return {index for row in table.rows for index, cell in enumerate(row) if isinstance(cell, (int, Decimal))}
+
+
+def _is_short(cell: Cell) -> bool:
+    """A day, an instant, an id: not to be broken at its hyphens."""
+    return isinstance(cell, date) or (isinstance(cell, str) and len(cell) <= _SHORT and " " not in cell)
 
 
 def _shown(cell: Cell) -> str:

@@ -108,7 +108,7 @@ def _like_with_like(view: View) -> Table:
     found = kept(view.now, FIRST, ("complexity", "agent"))
     rows: list[tuple[Cell, ...]] = [
         (
-            complexity or say("not_known"),
+            say.word(complexity) or say("not_known"),
             agent,
             each.tickets,
             minutes(each.mean),

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import replace
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     import duckdb
 
     from config.goals import Goal
     from config.quality import Quality
-
-SHORTEST_KEY: Final = 16
-"""Bytes: a key that can be guessed gives every name away, as ids are few."""
-_DIGITS: Final = 10
+    from reports.pseudonyms import Pseudonyms
 
 _PLACES: Final = {
     "tickets": ("agent_id",),
@@ -27,24 +22,11 @@ _PLACES: Final = {
 }
 
 
-def keyed(key: bytes) -> Callable[[str], str]:
-    """The pseudonym of an id: the same under the same key, so that reports can be compared, and told by nobody else.
-
-    HMAC-SHA-256 (RFC 2104), of which the first forty bits are shown: of a thousand agents two are then called the same
-    once in two million reports.
-    """
-
-    def pseudonym(agent: str) -> str:
-        return "p-" + hmac.new(key, agent.encode(), sha256).hexdigest()[:_DIGITS]
-
-    return pseudonym
-
-
-def hide_names(connection: duckdb.DuckDBPyConnection, pseudonym: Callable[[str], str]) -> None:
+def hide_names(connection: duckdb.DuckDBPyConnection, pseudonyms: Pseudonyms) -> None:
     """From here on the connection's views name agents and reviewers by their pseudonyms alone."""
     columns = [f"SELECT {column} AS id FROM {view}" for view, names in _PLACES.items() for column in names]
     known = connection.execute(f"SELECT DISTINCT id FROM ({' UNION ALL '.join(columns)}) WHERE id IS NOT NULL")
-    pairs = [(agent, pseudonym(agent)) for (agent,) in known.fetchall()]
+    pairs = [(agent, pseudonyms.of(agent)) for (agent,) in known.fetchall()]
     connection.execute("CREATE TEMP TABLE pseudonyms (id VARCHAR, pseudonym VARCHAR)")
     if pairs:
         connection.executemany("INSERT INTO pseudonyms VALUES (?, ?)", pairs)
@@ -57,21 +39,21 @@ def hide_names(connection: duckdb.DuckDBPyConnection, pseudonym: Callable[[str],
         )
 
 
-def hidden_levels(quality: Quality, pseudonym: Callable[[str], str]) -> Quality:
+def hidden_levels(quality: Quality, pseudonyms: Pseudonyms) -> Quality:
     """The quality file with its agents under their pseudonyms."""
     return replace(
         quality,
         levels=tuple(
-            level if level.agents is None else replace(level, agents=frozenset(map(pseudonym, level.agents)))
+            level if level.agents is None else replace(level, agents=frozenset(map(pseudonyms.of, level.agents)))
             for level in quality.levels
         ),
     )
 
 
-def hidden_goals(goals: Iterable[Goal], pseudonym: Callable[[str], str]) -> tuple[Goal, ...]:
+def hidden_goals(goals: Iterable[Goal], pseudonyms: Pseudonyms) -> tuple[Goal, ...]:
     """The goals with their agents and owners under their pseudonyms."""
 
     def hidden(name: str | None) -> str | None:
-        return None if name is None else pseudonym(name)
+        return None if name is None else pseudonyms.of(name)
 
     return tuple(replace(goal, agent=hidden(goal.agent), owner=hidden(goal.owner)) for goal in goals)

@@ -21,8 +21,11 @@ from reports.pages.people import people
 from reports.pages.periods import before, trend_days, two_months
 from reports.pages.trade import tables
 from reports.pages.view import View
+from streams.instants import to_datetime
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import duckdb
 
     from config.goals import Goal
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
     from reports.measures.ground import Scope
     from reports.pages.audience import Audience
     from reports.pages.periods import Days, Kind
+
+_AROUND = timedelta(days=9)
+"""A customer who comes back within seven days tells of the ticket before."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +56,10 @@ def report(
 ) -> Document:
     """The report over the ledger's views. The same ledger, order and files give the same document."""
     days = order.days
-    asked = (days, before(order.kind, days), trend_days(days), *two_months(days))
     with ExitStack() as stack:
         now, earlier, month, first, second = (
-            stack.enter_context(Ground(connection, _period(each, quality), order.scope, quality)) for each in asked
+            stack.enter_context(Ground(connection, _period(each, quality), order.scope, quality))
+            for each in _asked(order)
         )
         view = View(now, earlier, month, (first, second), Labels(order.language), order.audience, order.rows)
         sections = [
@@ -79,6 +85,19 @@ def report(
         )
 
 
+def read_range(order: Order, quality: Quality, given_goals: tuple[Goal, ...]) -> tuple[datetime, datetime]:
+    """The time of which a report needs the tickets: every period it measures, and who came back around them."""
+    firsts = [days.first for days in _asked(order)] + [goal.since for goal in given_goals]
+    since = day_begins(min(firsts) - _AROUND, quality)
+    return to_datetime(since), to_datetime(day_begins(order.days.last + _AROUND, quality))
+
+
+def _asked(order: Order) -> tuple[Days, ...]:
+    """This period, the one before, the days of the trend, and two months."""
+    days = order.days
+    return (days, before(order.kind, days), trend_days(days), *two_months(days))
+
+
 def _period(days: Days, quality: Quality) -> Period:
     return Period(day_begins(days.first, quality), day_begins(days.last + timedelta(days=1), quality))
 
@@ -93,8 +112,9 @@ def _facts(view: View, order: Order) -> tuple[tuple[str, str], ...]:
     say, zone = view.say, view.quality.timezone
     created = contacts.created(view.now)[()]
     whose = order.scope.team or say("all_teams")
+    running = f", {say('not_over')}" if order.made_at < view.now.period.until else ""
     return (
-        (say("period"), f"{_spoken(view, order.days)} ({zone})"),
+        (say("period"), f"{_spoken(view, order.days)} ({zone}){running}"),
         (say("before"), _spoken(view, before(order.kind, order.days))),
         (say("team"), whose),
         *(((say("agent"), order.scope.agent),) if order.scope.agent is not None else ()),

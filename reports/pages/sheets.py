@@ -100,7 +100,7 @@ def _fill(sheet: Worksheet, table: Table, formats: _Formats) -> None:
         widths = [_width(title) / 2, *(_width(_shown(row[column])) for row in table.rows[:200])]
         sheet.set_column(column, column, min(_WIDEST, 2 + max(widths)))
     for index, row in enumerate(table.rows):
-        look = {"bg_color": "#FDECEA"} if index in table.flagged else {}
+        look: dict[str, object] = {"bg_color": "#FDECEA"} if index in table.flagged else {}
         for column, cell in enumerate(row):
             _write(sheet, index + 1, column, cell, look, formats)
 

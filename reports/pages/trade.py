@@ -9,10 +9,9 @@ from reports.measures.response import response_rows
 from reports.measures.scores import score_rows
 from reports.measures.volume import agent_days
 from reports.pages.document import Section, Table, hours, minutes, percent, rounded
-from reports.pages.view import as_day
+from reports.pages.view import as_day, titled
 
 if TYPE_CHECKING:
-    from reports.measures.response import ResponseRow
     from reports.measures.scores import ScoreRow
     from reports.pages.document import Cell
     from reports.pages.view import View
@@ -27,15 +26,10 @@ def tables(view: View) -> Section:
 
 
 def responses(view: View) -> Table:
-    """工单响应时间统计表: a row a judged first response."""
-    rows = response_rows(view.now, limit=view.rows + 1)
-    return response_table(view, "response-times", view.say("responses"), rows)
-
-
-def response_table(view: View, name: str, title: str, found: list[ResponseRow]) -> Table:
-    """Judged first responses as the trade's table has them; late ones are flagged."""
+    """工单响应时间统计表: a row a judged first response; late ones are flagged."""
     say = view.say
     handler = view.audience.sees_handlers
+    found = response_rows(view.now, limit=view.rows + 1)
     shown = found[: view.rows]
     columns = ("ticket", "submitted", "first_response_at", "response_minutes", "in_time", "handler", "kind")
     rows = [
@@ -52,7 +46,7 @@ def response_table(view: View, name: str, title: str, found: list[ResponseRow]) 
     ]
     flagged = frozenset(index for index, row in enumerate(shown) if not row.met)
     headings = tuple(say(column) for column in columns if handler or column != "handler")
-    return Table(name, title, headings, tuple(rows), flagged, note=cut(view, len(found)))
+    return Table("response-times", say("responses"), headings, tuple(rows), flagged, note=cut(view, len(found)))
 
 
 def scores(view: View) -> Table:
@@ -66,7 +60,7 @@ def score_table(view: View, name: str, title: str, found: list[ScoreRow], note: 
     say, language = view.say, view.say.language
     handler, words = view.audience.sees_handlers, view.audience.sees_deductions
     shown = found[: view.rows]
-    criteria = tuple(_titled(criterion.label[language]) for criterion in view.quality.criteria)
+    criteria = tuple(titled(criterion.label[language]) for criterion in view.quality.criteria)
     columns = (
         say("ticket"),
         *((say("handler"),) if handler else ()),
@@ -97,11 +91,11 @@ def problem_classes(view: View) -> Table:
     columns = ("problem", "times", "share_of_all", "mainly", "suggestion")
     rows: list[tuple[Cell, ...]] = [
         (
-            _titled(each.label[language]),
+            titled(each.label[language]),
             each.tickets,
             rounded(each.share * 100, 0),
             *((view.agents(each.agents),) if who else ()),
-            _titled(each.suggestion[language]),
+            titled(each.suggestion[language]),
         )
         for each in problems(view.now)
     ]
@@ -138,7 +132,3 @@ def cut(view: View, found: int) -> str:
 def _total(total: float) -> Cell:
     """Without a fraction where it has none, as with equal weights."""
     return int(total) if total == int(total) else rounded(total, 1)
-
-
-def _titled(text: str) -> str:
-    return text[:1].upper() + text[1:]

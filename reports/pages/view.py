@@ -50,12 +50,12 @@ class View:
 
     def agents(self, counts: tuple[tuple[str, int], ...]) -> str:
         """Agents with how many tickets each."""
-        return "、".join(f"{agent} ({count})" for agent, count in counts)
+        return ", ".join(f"{agent} ({count})" for agent, count in counts)
 
     def figure_name(self, name: str) -> str:
         """What a figure is called, with what it is counted in."""
         figure = FIGURES[name]
-        spoken = figure.zh if self.say.language == "zh" else figure.en[0].upper() + figure.en[1:]
+        spoken = figure.zh if self.say.language == "zh" else titled(figure.en)
         if figure.unit == "share":
             return self.say("share", name=spoken)
         if figure.unit == "seconds":
@@ -89,3 +89,8 @@ def figure_text(name: str, value: float | None) -> str:
 def as_day(text: str | None) -> date | None:
     """A day as measures write it."""
     return None if text is None else date.fromisoformat(text)
+
+
+def titled(text: str) -> str:
+    """With its first letter large, as a heading or a sentence begins."""
+    return text[:1].upper() + text[1:]
