@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 from shared import shared_dir
 
-from agents.report_source import from_events
+from agents.report_source import judged
 from config.goals import Goal
 from config.quality import Level, Season, default_quality
 from reports.measures.agreement import Agreement, agreement
@@ -75,7 +74,7 @@ def test_table_1_has_the_worked_response_times(tmp_path: Path) -> None:
             file.write(
                 json.dumps(opened) + "\n" + json.dumps(reply | {"ticket_id": ticket_id, "agent_id": "a17"}) + "\n"
             )
-    with closing(from_events(path, DEFAULTS, parse_instant("2024-05-02T00:00:00Z"))) as connection:
+    with judged(path, DEFAULTS, parse_instant("2024-05-02T00:00:00Z")) as connection:
         found = response_rows(Ground(connection, ALWAYS, Scope(), QUALITY))
     assert [(row.ticket_id, row.priority, (row.seconds or 0) / 60, row.met, row.agent) for row in found] == [
         (ticket_id, priority, minutes, met, "a17") for ticket_id, priority, _, _, minutes, met in worked
@@ -144,7 +143,7 @@ def test_the_figures_of_the_help_desk_are_those_worked_out_elsewhere(name: str) 
     expected = json.loads((folder / f"expected/{name}.json").read_text())
     as_of = parse_instant(expected["as_of"])
     path, rules = folder / "events.jsonl.gz", folder / f"policies/{name}.yaml"
-    with closing(from_events(path, rules, as_of)) as connection:
+    with judged(path, rules, as_of) as connection:
         every = Ground(connection, Period(0, as_of + 1), Scope(), QUALITY)
         assert read(every, "effective_share").tickets == expected["tickets"]["created"]
         for target, figures in expected["targets"].items():
