@@ -66,6 +66,8 @@ docs: .venv/.tools  ## Write what follows from the code: docs/schemas, docs/asyn
 	$(BIN)/python -m config.schema policy >docs/policy.schema.json
 	$(BIN)/python -m config.schema routing >docs/routing.schema.json
 	$(BIN)/python -m config.schema staffing >docs/staffing.schema.json
+	$(BIN)/python -m config.schema quality >docs/quality.schema.json
+	$(BIN)/python -m config.schema goals >docs/goals.schema.json
 	$(BIN)/python -m agents.documents
 	PYTHONPATH=deploy/grafana $(BIN)/python -m dashboards
 

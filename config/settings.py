@@ -189,6 +189,10 @@ class Settings(BaseSettings):
     staffing: Path | None = Field(
         default=None, description="staffing file: goals, live channels, handling times; none: the shipped one"
     )
+    quality: Path | None = Field(
+        default=None, description="quality file: criteria, thresholds, shifts; none: the shipped one"
+    )
+    goals: Path | None = Field(default=None, description="goals file: who is to reach what by when")
     app: Annotated[Name, Field(min_length=1)] = Field(
         default="slawatch",
         description="consumer group, and prefix of the tables, their changelogs and the Redis keys",

@@ -1,4 +1,4 @@
-"""`slawatch check-config`: what the policy, routing and staffing files say in plain words, or all that is wrong."""
+"""`slawatch check-config`: what the files say in plain words, or all that is wrong with them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from agents.quality_words import goal_lines, quality_lines
 from config.advice import advice, reaches_back, routing_advice
 from config.calendars import format_hours
 from config.errors import ConfigError, Problem
+from config.goals import load_goals
 from config.policies import default_policy_file, read_policy_file
+from config.quality import load_quality
 from config.rota import LOOK_AHEAD, Feed, stretches
 from config.routing import load_routing
 from config.secret import StandIns
@@ -45,9 +48,18 @@ _path = click.Path(path_type=Path)
 @click.option("--policies", type=_path, help="policy file; else SLAWATCH_POLICIES, else the shipped defaults")
 @click.option("--routing", type=_path, help="routing file; else SLAWATCH_ROUTING")
 @click.option("--staffing", type=_path, help="staffing file; else SLAWATCH_STAFFING")
+@click.option("--quality", type=_path, help="quality file; else SLAWATCH_QUALITY")
+@click.option("--goals", type=_path, help="goals file; else SLAWATCH_GOALS")
 @click.option("--against", type=_path, help="the policy file in force: warn where a change reaches into the past")
-def command(policies: Path | None, routing: Path | None, staffing: Path | None, against: Path | None) -> None:
-    """Check the settings, the policy file, the routing file and the staffing file.
+def command(
+    policies: Path | None,
+    routing: Path | None,
+    staffing: Path | None,
+    quality: Path | None,
+    goals: Path | None,
+    against: Path | None,
+) -> None:
+    """Check the settings, and the files of policies, routing, staffing, quality and goals.
 
     Prints what they say in plain words, with warnings; or every problem as FILE:LINE: FIELD: REASON, and ends with 2.
     """
@@ -57,11 +69,15 @@ def command(policies: Path | None, routing: Path | None, staffing: Path | None, 
     policies = policies or (settings.policies if settings else None)
     routing = routing or (settings.routing if settings else None)
     staffing = staffing or (settings.staffing if settings else None)
+    quality = quality or (settings.quality if settings else None)
+    goals = goals or (settings.goals if settings else None)
     file = _try(lambda: read_policy_file(policies) if policies else default_policy_file(), problems)
     old = _try(lambda: read_policy_file(against), problems) if against is not None else None
     unset = StandIns()
     routes = _try(lambda: load_routing(routing, unset), problems) if routing is not None else None
     staffed = _try(lambda: load_staffing(staffing), problems) if staffing is not None else None
+    measured = _try(lambda: load_quality(quality), problems) if quality is not None else None
+    aims = _try(lambda: load_goals(goals), problems) if goals is not None else None
     if problems or file is None:
         raise ConfigError(problems)
     for line in policy_lines(file, now):
@@ -75,6 +91,10 @@ def command(policies: Path | None, routing: Path | None, staffing: Path | None, 
     if staffing is not None and staffed is not None:
         for line in staffing_lines(staffed, str(staffing)):
             click.echo(line)
+    if measured is not None:
+        click.echo("\n".join(["", *quality_lines(measured, str(quality))]))
+    if aims is not None:
+        click.echo("\n".join(["", *goal_lines(aims, str(goals))]))
     for warning in warnings:
         click.echo(f"warning: {warning}")
 

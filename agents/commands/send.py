@@ -153,7 +153,8 @@ class _Sending:
             click.echo("further lines that are skipped are only counted", err=True)
 
 
-async def _send(events: EventFile, settings: Settings, rate: float | None, *, live: bool) -> _Sending:
+async def send(events: EventFile, settings: Settings, rate: float | None, *, live: bool = False) -> _Sending:
+    """Put the events of a file on their topics, at most `rate` a second; what became of them. Raises Refused."""
     topics = Topics(settings.topic_prefix)
     reach = connection(settings)
     counts = await present(reach, topics.inputs, to_write=True)
@@ -206,7 +207,7 @@ def command(file: str, rate: float | None, *, live: bool) -> None:
     settings = load_settings()
     begun = time.monotonic()
     with open_events(file) as events, faults(settings):
-        sending = run(_send(events, settings, rate, live=live))
+        sending = run(send(events, settings, rate, live=live))
     if sending.failed is not None:
         number, error = sending.failed
         raise Fault(f"{events.name}:{number}: not acknowledged: {error}; send the file again")

@@ -1,5 +1,5 @@
-"""The documents that follow from the code: schemas, the AsyncAPI and OpenAPI files, tables in docs/events.md and
-docs/metrics.md, pictures of the cards, a sale day in docs/planning.md.
+"""The documents that follow from the code: schemas, the AsyncAPI and OpenAPI files, tables in docs/events.md,
+docs/metrics.md and docs/quality.md, pictures of the cards, a sale day in docs/planning.md.
 
 `python -m agents.documents` (`make docs`) writes them anew.
 """
@@ -24,7 +24,12 @@ def documents(docs: Path) -> dict[str, str]:
     }
     written |= {f"cards/{name}": text for name, text in cards.files().items()}
     sale_day, chart = planning.sale_day(docs.parent / "examples")
-    parts = {"events.md": pages.events_parts(), "metrics.md": pages.metrics_parts(), "planning.md": sale_day}
+    parts = {
+        "events.md": pages.events_parts(),
+        "metrics.md": pages.metrics_parts(),
+        "quality.md": pages.quality_parts(),
+        "planning.md": sale_day,
+    }
     for name, of_page in parts.items():
         written[name] = pages.filled((docs / name).read_text(encoding="utf-8"), of_page)
     board = json.dumps(openapi.document(), indent=2, ensure_ascii=False) + "\n"

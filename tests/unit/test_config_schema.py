@@ -10,11 +10,20 @@ from expected_problems import corpus
 from jsonschema import Draft202012Validator
 from shared import shared_dir
 
+from config.report_schema import goals_json_schema, quality_json_schema
 from config.schema import policy_json_schema, routing_json_schema, staffing_json_schema, written
 
 ROOT = Path(__file__).resolve().parents[2]
-SCHEMAS = {"policy": policy_json_schema(), "routing": routing_json_schema(), "staffing": staffing_json_schema()}
-POLICY, ROUTING = (Draft202012Validator(SCHEMAS[name]) for name in ("policy", "routing"))
+SCHEMAS = {
+    "policy": policy_json_schema(),
+    "routing": routing_json_schema(),
+    "staffing": staffing_json_schema(),
+    "quality": quality_json_schema(),
+    "goals": goals_json_schema(),
+}
+VALIDATORS = {name: Draft202012Validator(schema) for name, schema in SCHEMAS.items()}
+POLICY, ROUTING, QUALITY, GOALS = (VALIDATORS[name] for name in ("policy", "routing", "quality", "goals"))
+OF_FOLDER = {"bad_policies": POLICY, "bad_routing": ROUTING, "bad_quality": QUALITY, "bad_goals": GOALS}
 
 
 class Editor(yaml.SafeLoader):
@@ -41,7 +50,7 @@ def what_a_schema_says(path: Path) -> str:
     return path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# schema: ").split(" #!")[0]
 
 
-BAD = [*corpus("bad_policies"), *corpus("bad_routing")]
+BAD = [path for folder in OF_FOLDER for path in corpus(folder)]
 READABLE = [path for path in BAD if what_a_schema_says(path) != "not YAML"]
 
 
@@ -77,7 +86,12 @@ def test_the_shipped_routing_passes() -> None:
     assert [error.message for error in ROUTING.iter_errors(seen(ROOT / "config/defaults/routing.yaml"))] == []
 
 
+def test_the_shipped_quality_and_the_example_goals_pass() -> None:
+    assert [error.message for error in QUALITY.iter_errors(seen(ROOT / "config/defaults/quality.yaml"))] == []
+    assert [error.message for error in GOALS.iter_errors(seen(ROOT / "examples/goals.yaml"))] == []
+
+
 @pytest.mark.parametrize("path", READABLE, ids=lambda path: path.stem)
 def test_bad_files_are_refused_where_a_schema_can_tell(path: Path) -> None:
-    schema = ROUTING if path.parent.name == "bad_routing" else POLICY
+    schema = OF_FOLDER[path.parent.name]
     assert schema.is_valid(seen(path)) is (what_a_schema_says(path) == "cannot tell")

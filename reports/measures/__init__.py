@@ -1,0 +1,1 @@
+"""What the ledger comes to: the measures of response, quality, satisfaction, contacts, complaints and volume."""

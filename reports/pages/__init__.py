@@ -1,0 +1,1 @@
+"""What managers read: a report as HTML, as a workbook and as CSV."""

@@ -1,0 +1,1 @@
+"""Tickets drawn for checking: which, why, the sheet that reviewers fill in, and what comes back of it."""
