@@ -38,6 +38,13 @@ if TYPE_CHECKING:
 
 FORMATS = ("html", "xlsx", "csv")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_KNOWN = {
+    "team": "SELECT DISTINCT team FROM tickets ORDER BY 1",
+    "agent": """
+        SELECT agent_id FROM tickets UNION SELECT agent_id FROM replies UNION SELECT agent_id FROM reviews
+        ORDER BY 1
+    """,
+}
 _NAMED = 20  # teams or agents in a message
 _MODES = {"manager": 0o644, "supervisor": 0o600, "agent": 0o600}
 """Of the files: what names agents is its maker's to hand on."""
@@ -135,7 +142,7 @@ def command(
         views = stored(ledger_path or settings.ledger_folder, *read_range(order, quality, goals))
     with views as connection:
         _known(connection, "team", team)
-        _known(connection, "agent_id", agent)
+        _known(connection, "agent", agent)
         if pseudonyms is not None:
             names = _pseudonyms(pseudonyms)
             hide_names(connection, names)
@@ -159,15 +166,14 @@ def _pseudonyms(path: Path) -> Pseudonyms:
         raise click.UsageError(f"--pseudonyms: {error}") from None
 
 
-def _known(connection: duckdb.DuckDBPyConnection, column: str, wanted: str | None) -> None:
-    """Raises UsageError for a team or an agent of whom the ledger holds no ticket."""
+def _known(connection: duckdb.DuckDBPyConnection, option: str, wanted: str | None) -> None:
+    """Raises UsageError for a team or an agent that the ledger knows nothing of."""
     if wanted is None:
         return
-    found = connection.execute(f"SELECT DISTINCT {column} FROM tickets WHERE {column} IS NOT NULL ORDER BY 1")  # noqa: S608  a column's name of ours
-    names = [name for (name,) in found.fetchall()]
+    names = [name for (name,) in connection.execute(_KNOWN[option]).fetchall()]
     if wanted not in names:
-        option = column.removesuffix("_id")
-        raise click.UsageError(f"--{option}: no ticket of {shown(wanted)}{suggestion(wanted, names[:_NAMED])}")
+        known = suggestion(wanted, names[:_NAMED])
+        raise click.UsageError(f"--{option}: nothing of {shown(wanted)} in the ledger{known}")
 
 
 def _stem(order: Order) -> str:
