@@ -16,10 +16,14 @@ from reports.store.rules import Erased, How, Rules, digest, new_salt
 from reports.store.writing import Copy, Line, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 BATCH = 200_000
 """Records that are read before they are written."""
+
+
+def _nothing(_: float) -> None:
+    pass
 
 
 class Batch(msgspec.Struct):
@@ -78,6 +82,8 @@ class Sync:
     batch: int = BATCH
     fold: int | None = None
     small: int | None = None
+    come_to: Callable[[float], None] = _nothing
+    """Told the share of the topic that was read."""
 
     async def run(self, now: datetime, *, rebuild: bool = False, erase: tuple[str, How] | None = None) -> Synced:
         """Read the topic to the end that it has now, and publish the ledger as of then.
@@ -113,6 +119,7 @@ class Sync:
             offsets = batch.offsets
             copies = await asyncio.to_thread(writer.take, batch.lines, offsets)
             synced.take(batch, copies)
+            self.come_to(sum(offsets.values()) / sum(ends.values()))
             await self.topic.put(copies)  # before the state that knows of their cause no more
             if batch.unreadable:
                 unreadable = writer.manifest.unreadable + len(batch.unreadable)

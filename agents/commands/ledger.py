@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from agents.errors import Refused
 from agents.kafka import connection, faults
 from agents.ledger_sync import Sync, Synced
 from agents.ledger_topic import LedgerTopic
+from agents.progress import progress
 from agents.topics import Topics
 from config.policies import load_policies
 from config.settings import Settings, load_settings
@@ -51,9 +53,10 @@ def _refusals() -> Iterator[None]:
 
 def _with_sync(settings: Settings, use: Callable[[Sync], Awaitable[None]]) -> None:
     async def main() -> None:
-        async with LedgerTopic(reach, Topics(settings.topic_prefix, settings.app).ledger) as topic:
-            kept = settings.ledger_retention
-            await use(Sync(Folder(settings.ledger_folder), topic, timedelta(microseconds=kept) if kept else None))
+        name = Topics(settings.topic_prefix, settings.app).ledger
+        kept = timedelta(microseconds=settings.ledger_retention) or None
+        async with LedgerTopic(reach, name) as topic:
+            await use(Sync(Folder(settings.ledger_folder), topic, kept))
 
     reach = connection(settings)
     with faults(settings), _refusals():
@@ -82,7 +85,9 @@ def sync(*, follow: bool, every: str, rebuild: bool) -> None:
         raise click.UsageError(f"--every: {error}") from None
 
     async def use(sync: Sync) -> None:
-        _tell(await sync.run(datetime.now(UTC), rebuild=rebuild))
+        with progress(f"reading {sync.topic.name}", 1.0) as come_to:
+            first = await replace(sync, come_to=come_to).run(datetime.now(UTC), rebuild=rebuild)
+        _tell(first)
         while follow:
             await asyncio.sleep(pause)
             synced = await _patiently(sync)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from agents.report_source import from_records
+from agents.report_source import stored
 from config.figures import parse_share
 from config.quality import LANGUAGES, load_quality
 from config.settings import load_settings
@@ -20,15 +19,9 @@ from reports.measures.standing import day_begins
 from reports.sampling.draw import draw
 from reports.sampling.filled import written_before
 from reports.sampling.sheet import csv_sheet, survives, workbook_sheet
-from reports.store.folder import Damaged, NoLedger
-from reports.store.reading import opened
 from streams.instants import SECOND, to_datetime
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-    import duckdb
-
     from config.quality import Quality
     from reports.sampling.draw import Draw
 
@@ -58,7 +51,7 @@ class _Share(click.ParamType):
 @click.option("--lang", "language", type=click.Choice(LANGUAGES), default="en", show_default=True)
 @click.option("--quality", "quality_file", type=_OLD, help="Quality file; else SLAWATCH_QUALITY, else the shipped one.")
 @click.option(
-    "--ledger", type=_PATH, required=True, help="Folder of `slawatch ledger sync`, or a file of the topic's records."
+    "--ledger", type=_PATH, help="Folder of `slawatch ledger sync`, or a file of its records; else SLAWATCH_LEDGER."
 )
 @click.option("--out", type=_PATH, required=True, help="The sheet to write: a workbook (.xlsx), or CSV (.csv).")
 def command(
@@ -71,7 +64,7 @@ def command(
     without: tuple[Path, ...],
     language: str,
     quality_file: Path | None,
-    ledger: Path,
+    ledger: Path | None,
     out: Path,
 ) -> None:
     """Draw tickets for checking from those that were resolved on some days, and write the sheet to fill in.
@@ -82,15 +75,14 @@ def command(
     if out.suffix.lower() not in (".xlsx", ".csv"):
         raise click.UsageError(f"--out {out}: not a sheet's name (end it in .xlsx or .csv)")
     now = int(time.time()) * SECOND
-    quality = load_quality(quality_file or load_settings().quality)
+    settings = load_settings()
+    quality = load_quality(quality_file or settings.quality)
     period = _period(first, last, quality, now)
     share = share if share is not None else quality.sample_daily if daily else quality.sample_share
     drawn_before = [ticket_id for sheet in without for ticket_id in _written(sheet, quality)]
-    try:
-        with _views(ledger, period) as connection, Ground(connection, period, Scope(team=team), quality) as ground:
-            found = draw(ground, share, seed, daily=daily, without=drawn_before)
-    except (NoLedger, Damaged) as error:
-        raise click.ClickException(str(error)) from None
+    views = stored(ledger or settings.ledger_folder, to_datetime(period.since), to_datetime(period.until))
+    with views as connection, Ground(connection, period, Scope(team=team), quality) as ground:
+        found = draw(ground, share, seed, daily=daily, without=drawn_before)
     kept = [each for each in found.drawn if survives(each.ticket_id)]
     write = workbook_sheet if out.suffix.lower() == ".xlsx" else csv_sheet
     out.write_bytes(write(quality, kept, language, now))
@@ -107,12 +99,6 @@ def _period(first: datetime | None, last: datetime | None, quality: Quality, now
     if ends < begins:
         raise click.UsageError(f"--to {ends} is before --from {begins} (swap them)")
     return Period(day_begins(begins, quality), day_begins(ends + timedelta(days=1), quality))
-
-
-def _views(ledger: Path, period: Period) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-    if ledger.is_file():
-        return closing(from_records(ledger))
-    return opened(ledger, to_datetime(period.since), to_datetime(period.until))
 
 
 def _written(sheet: Path, quality: Quality) -> frozenset[str]:

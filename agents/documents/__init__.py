@@ -1,5 +1,5 @@
-"""The documents that follow from the code: schemas, the AsyncAPI file, tables in docs/events.md and docs/metrics.md,
-pictures of the cards.
+"""The documents that follow from the code: schemas, the AsyncAPI file, tables in docs/events.md, docs/metrics.md
+and docs/quality.md, pictures of the cards.
 
 `python -m agents.documents` (`make docs`) writes them anew.
 """
@@ -22,7 +22,11 @@ def documents(docs: Path) -> dict[str, str]:
         for name, schema in schemas.files().items()
     }
     written |= {f"cards/{name}": text for name, text in cards.files().items()}
-    parts = {"events.md": pages.events_parts(), "metrics.md": pages.metrics_parts()}
+    parts = {
+        "events.md": pages.events_parts(),
+        "metrics.md": pages.metrics_parts(),
+        "quality.md": pages.quality_parts(),
+    }
     for name, of_page in parts.items():
         written[name] = pages.filled((docs / name).read_text(encoding="utf-8"), of_page)
     return written | {"asyncapi.yaml": asyncapi.written()}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from agents.documents.figures import figure_rows
 from agents.documents.schemas import ALERT, CAUSES, DEAD_LETTER, DELIVERY, LEDGER, SILENCE, nested, schemas
 from agents.gauges import ENGINE_FAMILIES, FAMILIES
 from agents.meters import Meters
@@ -64,6 +65,11 @@ def events_parts() -> dict[str, str]:
         "delivery": _record(every[DELIVERY]),
         "silence": _record(every[SILENCE]),
     }
+
+
+def quality_parts() -> dict[str, str]:
+    """The part of docs/quality.md."""
+    return {"figures": _table(("figure", "called", "in, better", "formula", "source"), figure_rows())}
 
 
 def metrics_parts() -> dict[str, str]:

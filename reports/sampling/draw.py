@@ -45,7 +45,7 @@ def draw(ground: Ground, share: float, seed: int, *, daily: bool, without: Colle
     """A share of the effective tickets that were resolved in the ground's period; `daily`: of those of each day.
 
     Rounded up, and less those that have been reviewed or are `without`, which are never drawn (again). The overdue and
-    those that their customers rated low come first, before all those that are both; others by lot. Lots are the
+    those that their customers rated low come first, above all those that are both; others by lot. Lots are the
     MD5 of seed and ticket: the same seed draws the same, and what is added to the ledger moves nobody's lot.
     """
     resolved = ground.table("resolved")

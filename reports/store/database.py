@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import duckdb
 
@@ -10,14 +13,16 @@ from reports.store.columns import STORED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 
 def connected(**config: Any) -> duckdb.DuckDBPyConnection:
     """A database in memory, in UTC, that loads no extension from elsewhere; `config` as in DuckDB's manual."""
-    connection = duckdb.connect(
-        ":memory:", config={"autoinstall_known_extensions": False, "autoload_known_extensions": False, **config}
-    )
+    ours: dict[str, Any] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "temp_directory": str(Path(tempfile.gettempdir(), f"slawatch-{uuid4().hex}")),  # not where it was started
+    }
+    connection = duckdb.connect(":memory:", config=ours | config)
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 

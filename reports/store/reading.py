@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(
-    path: Path, since: datetime | None = None, until: datetime | None = None
+    path: Path, since: datetime | None = None, until: datetime | None = None, *, copied: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """The views over the ledger of a folder, as it was when it was opened, however long it is read.
 
     With `since` and `until` files are left out: the views then hold every ticket that was created before `until` and
-    is open or had anything happen to it from `since` on, and perhaps others. Raises NoLedger, Damaged.
+    is open or had anything happen to it from `since` on, perhaps others. With `copied` their rows are read at once,
+    into memory: for many questions about a period. Raises NoLedger, Damaged.
     """
     with Folder(path).held() as manifest:
         if manifest.shape != SHAPE:
@@ -34,6 +35,7 @@ def opened(
         connection = connected()
         try:
             _define(connection, path, manifest, since, until)
+            create_views(connection, copied=copied)
             yield connection
         finally:
             connection.close()
@@ -61,4 +63,3 @@ def _define(
         UNION ALL SELECT {NAMES} FROM fresh WHERE NOT deleted
         """
     )
-    create_views(connection)

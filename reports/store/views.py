@@ -58,10 +58,10 @@ Instants are TIMESTAMPTZ, durations DOUBLE seconds. `totals` has the clocks olde
 """
 
 
-def create_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """The views over its table `ledger`."""
+def create_views(connection: duckdb.DuckDBPyConnection, *, copied: bool = False) -> None:
+    """The views over its table `ledger`; `copied`: as tables, with the rows of now."""
     for name, query in VIEWS.items():
-        connection.execute(f"CREATE VIEW {name} AS {query}")
+        connection.execute(f"CREATE {'TABLE' if copied else 'VIEW'} {name} AS {query}")
 
 
 def memory(records: Iterable[LedgerRecord]) -> duckdb.DuckDBPyConnection:

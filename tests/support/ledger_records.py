@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 TARGETS = ("first_response", "next_response", "resolution", "follow_up", "team_answer", "complaint_resolution")
+HOURS = (0, 4, 5, 8, 72, 96, 168, 172, 173, 240, 244, 336, 340, 408, 500)
 AGENTS = ("a1", "a2", "a3", None)
 
 
@@ -30,7 +31,7 @@ def records(random: Random, count: int) -> list[LedgerRecord]:
 
 
 def _hour(random: Random) -> datetime:
-    return START + timedelta(hours=random.choice(range(0, 21 * 24, 4)), microseconds=random.choice((0, 0, 0, 1)))
+    return START + timedelta(hours=random.choice(HOURS), microseconds=random.choice((0, 0, 0, 0, 0, 1)))
 
 
 def _record(random: Random, ticket_id: str) -> LedgerRecord:

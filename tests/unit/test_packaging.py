@@ -56,11 +56,11 @@ def _files() -> list[Path]:
     return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
-def test_the_wheel_has_three_packages_of_generic_names_so_it_is_an_application() -> None:
-    """agents, config and streams would meet others' in a shared environment: it gets one of its own."""
+def test_the_wheel_has_four_packages_of_generic_names_so_it_is_an_application() -> None:
+    """agents, config, reports and streams would meet others' in a shared environment: it gets one of its own."""
     top_level = distribution("slawatch").read_text("top_level.txt")
     assert top_level is not None
-    assert sorted(top_level.split()) == ["agents", "config", "streams"]
+    assert sorted(top_level.split()) == ["agents", "config", "reports", "streams"]
 
 
 def test_the_command_is_slawatch() -> None:
@@ -70,7 +70,9 @@ def test_the_command_is_slawatch() -> None:
 
 def test_every_package_of_ours_says_so_with_an_init() -> None:
     """A folder without one is found by no build, though it imports from the checkout."""
-    folders = {path.parent for name in ("agents", "config", "streams") for path in (ROOT / name).rglob("*.py")}
+    folders = {
+        path.parent for name in ("agents", "config", "reports", "streams") for path in (ROOT / name).rglob("*.py")
+    }
     assert [folder for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
 
 
