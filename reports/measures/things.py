@@ -21,8 +21,19 @@ REPEAT_WITHIN: Final = "INTERVAL 7 DAYS"
 """A ticket of the same customer and category so soon is a repeat."""
 
 
-def ticket_query(quality: Quality) -> str:
-    """The tickets, each with its handler, type, shift, complexity and whether it is effective service."""
+LAST_REPLIES: Final = """
+    SELECT ticket_id, max({'at': replies.at, 'agent_id': agent_id}).agent_id AS agent_id FROM replies
+    WHERE agent_id IS NOT NULL AND ticket_id IN (SELECT ticket_id FROM tickets WHERE agent_id IS NULL)
+    GROUP BY ticket_id
+"""
+"""Who replied last, of the tickets that are assigned to nobody."""
+
+
+def ticket_query(quality: Quality, last_replies: str) -> str:
+    """The tickets, each with its handler, type, shift, complexity and whether it is effective service.
+
+    `last_replies`: the table of LAST_REPLIES.
+    """
     without = ", ".join(_text(label) for label in sorted(quality.not_effective))
     return f"""
         SELECT tickets.* EXCLUDE (agent_id), coalesce(tickets.agent_id, last.agent_id) AS agent,
@@ -31,11 +42,7 @@ def ticket_query(quality: Quality) -> str:
             {_complexity(quality)} AS complexity,
             NOT (coalesce(reason IN ({without or "NULL"}), false)
                 OR coalesce(list_has_any(tags, [{without}]::VARCHAR[]), false)) AS effective
-        FROM tickets LEFT JOIN (
-            SELECT ticket_id, max({{'at': replies.at, 'agent_id': agent_id}}).agent_id AS agent_id FROM replies
-            WHERE agent_id IS NOT NULL AND ticket_id IN (SELECT ticket_id FROM tickets WHERE agent_id IS NULL)
-            GROUP BY ticket_id
-        ) AS last USING (ticket_id)
+        FROM tickets LEFT JOIN {last_replies} AS last USING (ticket_id)
     """
 
 

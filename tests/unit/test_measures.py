@@ -186,6 +186,30 @@ def test_csat_is_over_rated_and_over_all_with_its_response_rate() -> None:
     assert poor_ratings(ground(made)) == []
 
 
+@pytest.mark.parametrize(("microseconds", "repeats"), [(0, 1), (1, 0)])
+def test_a_repeat_comes_up_to_seven_days_later_to_the_microsecond(microseconds: int, repeats: int) -> None:
+    resolved = {"customer_id": "c", "status": "resolved", "reply_count": 1}
+    edge = timedelta(days=7, microseconds=microseconds)
+    again = [ticket("1", done_at=NINE, **resolved), ticket("2", created_at=NINE + edge, customer_id="c")]
+    assert read(ground(again), "repeat_contacts") == Reading(repeats / 2, 2)
+    done_at = NINE + timedelta(hours=72, microseconds=microseconds)
+    again = [ticket("1", done_at=done_at, **resolved), ticket("2", created_at=done_at + edge, customer_id="c")]
+    assert read(ground(again), "first_contact_resolution") == Reading(1 - repeats, 1)
+    assert read(ground(again), "closed_in_time") == Reading(repeats, 1)
+
+
+@pytest.mark.parametrize(
+    "other", [{"customer_id": "d"}, {"category": "x"}, {"status": "cancelled"}, {"customer_id": None}]
+)
+def test_a_ticket_of_another_customer_or_category_or_a_cancelled_one_is_no_repeat(other: dict[str, Any]) -> None:
+    first = ticket("1", customer_id="c", status="resolved", reply_count=1, done_at=NINE + timedelta(hours=1))
+    same = {"customer_id": "c", "created_at": NINE + timedelta(hours=2)}
+    for fields, repeats in ((same, 1), (same | other, 0)):
+        both = ground([first, ticket("2", **fields)])
+        assert read(both, "first_contact_resolution").value == 1 - repeats
+        assert (read(both, "repeat_contacts").value or 0) > 0 or not repeats
+
+
 def test_a_check_is_shared_among_the_reviews_that_say_anything_of_it() -> None:
     labels = [["identity_checked"], ["identity_checked"], ["identity_not_checked"], [], ["class_wrong"]]
     made = [ticket(f"{i}", reviews=[review(5, 5, 5, 5, labels=each)]) for i, each in enumerate(labels)]
