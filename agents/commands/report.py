@@ -170,7 +170,8 @@ def _known(connection: duckdb.DuckDBPyConnection, option: str, wanted: str | Non
     """Raises UsageError for a team or an agent that the ledger knows nothing of."""
     if wanted is None:
         return
-    names = [name for (name,) in connection.execute(_KNOWN[option]).fetchall()]
+    found = connection.execute(_KNOWN[option]).fetchall()
+    names = [name for (name,) in found if name is not None]
     if wanted not in names:
         known = suggestion(wanted, names[:_NAMED])
         raise click.UsageError(f"--{option}: nothing of {shown(wanted)} in the ledger{known}")
