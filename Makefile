@@ -12,6 +12,8 @@ PIP := PYTHONWARNINGS=ignore PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT
 # Debian's packages by the program that each brings.
 PROGRAMS := redis-server:redis-server promtool:prometheus faketime:faketime
 
+TWO := -n 2 --dist worksteal
+
 # Tests of what is compiled that are not among the laws.
 PARTITION := tests/worker/test_forgetting.py tests/worker/test_metrics.py tests/worker/test_policy_source.py \
 	tests/unit/test_partition.py tests/unit/test_alert_recall.py tests/unit/test_sketch.py
@@ -23,19 +25,28 @@ help:  ## This list
 
 install: .venv/.tools services  ## The virtual environment .venv, and the servers that the tests start
 
+# Two at a time, for most of them wait most of the time; those that measure how long something takes go alone.
 test: install  ## All tests (ARGS="-k calendar tests/unit" for some); what cannot run says why
-	$(BIN)/pytest --durations=15 $(ARGS)
 ifeq ($(ARGS),)
+	$(BIN)/pytest --durations=15 -m "not alone" $(TWO)
+	$(BIN)/pytest -m alone
 	$(MAKE) --no-print-directory test-compiled
+else
+	$(BIN)/pytest $(ARGS)
 endif
 
 test-compiled: var/compiled/.complete  ## The laws and the partition's tests once more, on the compiled data path
-	SLAWATCH_COMPILED=1 PYTHONPATH=$(CURDIR)/var/compiled $(BIN)/pytest tests/laws tests/unit/test_compiled.py $(PARTITION)
+	SLAWATCH_COMPILED=1 PYTHONPATH=$(CURDIR)/var/compiled $(BIN)/pytest $(TWO) tests/laws tests/unit/test_compiled.py $(PARTITION)
 
 compiled: var/compiled/.complete  ## The data path compiled in a copy of the packages: PYTHONPATH=var/compiled runs it
 
-faults: install  ## The fault tests at full length, an hour or more, and docs/reliability.md's table from their figures
+faults: install  ## The fault tests at full length, an hour and a half, and docs/reliability.md's table from their figures
+ifeq ($(ARGS),)
+	SLAWATCH_FAULTS=full $(BIN)/pytest --timeout=5400 tests/faults -m "not alone" $(TWO)
+	SLAWATCH_FAULTS=full $(BIN)/pytest --timeout=5400 tests/faults -m alone
+else
 	SLAWATCH_FAULTS=full $(BIN)/pytest --timeout=5400 tests/faults $(ARGS)
+endif
 	$(BIN)/python tests/support/reliability_table.py
 
 bench: install .venv/.bench var/compiled/.complete  ## Every figure of docs/performance.md, about an hour (ARGS="throughput --events=3000000" for one)

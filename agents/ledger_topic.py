@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,6 +28,8 @@ COPY_OF = "copy_of"
 
 _BATCH_BYTES = 128 << 20
 _WAIT = 1_000  # milliseconds
+_LARGEST = 2**31 - 1  # of the columns
+_LONG_NUMBER = re.compile(rb"\d{10}")
 _UNACKNOWLEDGED = 2_000
 
 
@@ -133,7 +136,20 @@ def line_of(record: ConsumerRecord) -> Line | str:
             return f"no record of a ticket: {error}"
         if of.ticket_id != key:
             return "its key is not its ticket_id"
-        if b"\n" in value or b"\r" in value:
-            value = ledger_record.encode(of)
+        value = ledger_record.encode(of)  # as the database takes it: on one line, no name twice, instants in one form
+        if _LONG_NUMBER.search(value) and _too_large(msgspec.to_builtins(of)):
+            return "it holds a number that no count is"
     position = int(original) if original is not None else record.offset
     return Line(key, record.partition, position, value, original is not None)
+
+
+def _too_large(value: Any) -> bool:
+    match value:
+        case dict():
+            return any(map(_too_large, value.values()))
+        case list():
+            return any(map(_too_large, value))
+        case int():
+            return abs(value) > _LARGEST
+        case _:
+            return False

@@ -125,10 +125,11 @@ def main() -> None:
 
 @contextmanager
 def _timed(figures: dict[str, float | int | str], name: str) -> Iterator[None]:
-    began = time.monotonic()
+    began, cpu = time.monotonic(), time.process_time()
     yield
     figures[f"{name}, seconds"] = round(time.monotonic() - began, 2)
-    print(f"{name}: {figures[f'{name}, seconds']} s", flush=True)
+    figures[f"{name}, cpu seconds"] = round(time.process_time() - cpu, 2)
+    print(f"{name}: {figures[f'{name}, seconds']} s, {figures[f'{name}, cpu seconds']} s of CPU", flush=True)
 
 
 def _generate(path: Path, tickets: int) -> int:

@@ -12,6 +12,7 @@ from hypothesis import settings
 from services import KafkaCluster, RedisServer, find_promtool
 
 SEED = int(os.environ.get("SLAWATCH_TEST_SEED") or random.SystemRandom().randrange(2**32))
+os.environ["SLAWATCH_TEST_SEED"] = str(SEED)  # for the processes that share the tests among them
 
 # The machine may be busy: a law is not broken because an example took long.
 settings.register_profile("slawatch", deadline=None, print_blob=True)

@@ -27,7 +27,7 @@ from config.settings import Settings, load_settings
 from reports.limits import shifts_of
 from reports.store.folder import OPEN, Busy, Damaged, Folder, NoLedger
 from reports.store.reading import opened
-from streams.instants import SECOND, format_duration, parse_duration, to_datetime
+from streams.instants import DAY, SECOND, format_duration, parse_duration, to_datetime
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -120,11 +120,15 @@ def _tell(synced: Synced) -> None:
     manifest = synced.manifest
     size = sum(file.bytes for file in manifest.files) + manifest.delta_bytes
     cleared = f", {len(synced.copies):,} cleared of what may not be kept" if synced.copies else ""
-    click.echo(f"{synced.records:,} records read{cleared}; {len(manifest.names())} files, {_size(size)}")
+    click.echo(f"{synced.records:,} records read{cleared}; files: {len(manifest.names())}, {_size(size)}")
 
 
 def _size(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB"
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"
+
+
+def _days(duration: int) -> str:
+    return f"{duration // DAY} days" if duration % DAY == 0 else format_duration(duration)
 
 
 @command.command()
@@ -142,11 +146,7 @@ def status() -> None:
         work = Folder(folder).work()
     assert row is not None
     tickets, still_open, first, last = row
-    kept = (
-        f"{format_duration(settings.ledger_retention)} after a ticket was done"
-        if settings.ledger_retention
-        else "for ever"
-    )
+    kept = f"{_days(settings.ledger_retention)} after a ticket was done" if settings.ledger_retention else "for ever"
     lines = {
         "folder": folder,
         "topic": manifest.topic,
@@ -194,7 +194,7 @@ def erase(customer: str, *, whole_tickets: bool, yes: bool) -> None:
         _tell(again)
         tickets = {copy.ticket_id for copy in [*first.copies, *again.copies]}
         click.echo(f"{len(tickets):,} tickets cleared, in the files and on {sync.topic.name}.")
-        click.echo(_UNREACHED.format(retention=format_duration(settings.retention)))
+        click.echo(_UNREACHED.format(retention=_days(settings.retention)))
 
     _with_sync(settings, use)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from agents.notifier.message import Alert
     from agents.notifier.progress import Job
 
 HELD = 10_000
@@ -16,9 +17,10 @@ HELD = 10_000
 
 
 class Backlog:
-    """Messages in the order in which they came. `now` is monotonic seconds, an instant microseconds since the epoch.
+    """Messages, those decided first in front. `now` is monotonic seconds, an instant microseconds since the epoch.
 
-    A ticket's messages go one after the other: one that is under way or must wait holds back those after it.
+    Partitions are read one after the other where there is much to read: by the order of arrival one would wait for
+    all of another. A ticket's messages go as they came: one that is under way or must wait holds back those after it.
     """
 
     def __init__(self) -> None:
@@ -34,12 +36,18 @@ class Backlog:
         if job.hold > instant and not job.silence:
             heappush(self._held, (job.hold, next(self._numbers), job))
         else:
-            self.queue.append(job)
+            self._line_up(job)
 
     def release(self, instant: int) -> None:
         """What was held until now is held no longer."""
         while self._held and (self._held[0][0] <= instant or len(self._held) > HELD):
-            self.queue.append(heappop(self._held)[2])
+            self._line_up(heappop(self._held)[2])
+
+    def _line_up(self, job: Job) -> None:
+        alert, place = job.message.alert, len(self.queue)
+        while place and _passes(alert, self.queue[place - 1].message.alert):
+            place -= 1
+        self.queue.insert(place, job)
 
     def next_release(self) -> int | None:
         """The instant until which something is held."""
@@ -100,6 +108,11 @@ class Backlog:
             ticket = job.message.alert.ticket
             yield job, ticket not in seen
             seen.add(ticket)
+
+
+def _passes(alert: Alert, other: Alert) -> bool:
+    """Whether it goes before the other, which is there already."""
+    return alert.decided_at < other.decided_at and alert.ticket != other.ticket
 
 
 def _apart(job: Job) -> bool:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import os
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -318,22 +319,27 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
             )
             try:
                 await consumer.start()
+                waiting = Counter(lane.name for _, _, lane in todo)
                 for number, partition, lane in todo:
                     tp = TopicPartition(self._topics.alerts, number)
-                    await self._read_again(consumer, tp, partition, lane)
+                    share = lane.room // waiting[lane.name]  # else the first takes all there is, each time
+                    waiting[lane.name] -= 1
+                    await self._read_again(consumer, tp, partition, lane, share)
             except KafkaError as error:
                 log.warning("alerts cannot be read again now: %s", type(error).__name__)
             finally:
                 await consumer.stop()
 
     async def _read_again(
-        self, consumer: AIOKafkaConsumer, tp: TopicPartition, partition: Partition, lane: Lane
+        self, consumer: AIOKafkaConsumer, tp: TopicPartition, partition: Partition, lane: Lane, count: int
     ) -> None:
+        """At most so many records."""
         consumer.assign([tp])
         consumer.seek(tp, partition.behind[lane.name])
-        while partition.live and lane.name in partition.behind and lane.room > 0:
-            records = (await consumer.getmany(tp, timeout_ms=500, max_records=lane.room)).get(tp)
+        while partition.live and lane.name in partition.behind and count > 0:
+            records = (await consumer.getmany(tp, timeout_ms=500, max_records=count)).get(tp)
             if records:
+                count -= len(records)
                 self._intake.take_again(partition, lane, records)
             else:
                 self._intake.caught_up(partition, lane, await consumer.position(tp))

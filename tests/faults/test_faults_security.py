@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 USERS = ("worker", "notifier", "desk", "slawatch", "nobody")
-OF_THE_DESK = ("topics", "send", "dead-letters", "policies")
+OF_THE_DESK = ("topics", "send", "dead-letters", "policies", "ledger")
 """Whose rights in docs/security.md somebody has who gives all commands."""
 
 POLICIES = """\
@@ -71,7 +71,7 @@ async def test_every_process_has_enough_with_the_rights_of_the_documentation(
     guarded_redis.admit(house.app)
 
     async def desk(*arguments: str, given: bytes = b"") -> str:
-        settings = house.settings(**guarded.settings("desk"))
+        settings = house.settings(ledger=str(tmp_path / "ledger"), **guarded.settings("desk"))
         done = await asyncio.to_thread(slawatch, *arguments, given=given, **settings)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -83,7 +83,7 @@ async def test_every_process_has_enough_with_the_rights_of_the_documentation(
         worker = house.worker(policies=policies, **guarded.settings("worker"), **redis)
         house.notifier(chat, **guarded.settings("notifier"), **guarded_redis.settings("slawatch-notifier"))
         await worker.ready(120)
-        late, bad = created("T-1", now() - MINUTE), created("T-2", now(), priority=7)
+        late, bad = created("T-1", now() - MINUTE, customer_id="c1"), created("T-2", now(), priority=7)
         await desk("send", "-", given=b"\n".join(json.dumps(event).encode() for event in (late, bad)))
         await house.alerted(["T-1"], 30)
         await eventually(lambda: [post.body["ticket_id"] for post in chat.to("/desk")] == ["T-1"], 60)
@@ -101,6 +101,9 @@ async def test_every_process_has_enough_with_the_rights_of_the_documentation(
 
         await eventually(dead_again, 30, what="the letter that was put back is dead again")
         await desk("policies", "apply", policies)
+        await desk("ledger", "sync")
+        assert "1 tickets cleared" in await desk("ledger", "erase", "--customer", "c1", "--yes")
+        assert "1 customers" in await desk("ledger", "status")
         boards = await asyncio.to_thread(guarded_redis.admin.keys, f"{house.app}:board:*")
         assert boards
         assert not [refused for refused in guarded_redis.refusals() if house.app in refused]

@@ -82,6 +82,7 @@ def size(full: bool) -> Size:
     return replace(FULL, tickets=tickets, duration=duration, rate=rate)
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(4800)
 async def test_memory_and_disk_stay_and_alarms_are_in_time(
     own_kafka: KafkaCluster, redis_server: RedisServer, cores: set[int], size: Size, unique: str, tmp_path: Path,

@@ -6,6 +6,7 @@ import statistics
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import pytest
 from alerting import Alerting, marked
 from fake_chat import after, hangs
 from waiting import eventually
@@ -20,6 +21,7 @@ PROMPT = {"a": 0.02, "b": 0.03, "c": 0.04, "d": 0.05}
 """Channels, and the seconds they take to answer."""
 
 
+@pytest.mark.alone
 async def test_a_thousand_alerts_in_ten_seconds_reach_four_on_time_and_the_fifth_when_it_heals(
     kafka: str, redis_url: str, unique: str, tmp_path: Path
 ) -> None:

@@ -171,7 +171,8 @@ class _Racing(FakeTopic):
         await super().put(copies)
 
 
-def test_a_copy_that_comes_after_a_newer_record_changes_nothing(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("batch", [1, 12], ids=["in a later batch", "in the same batch"])
+def test_a_copy_that_comes_after_a_newer_record_changes_nothing(tmp_path: Path, seed: int, batch: int) -> None:
     chance, topic, folder = random.Random(seed), FakeTopic(1), Folder(tmp_path)
     old = drawn(chance, "T1", START)
     old.customer_id = "c1"
@@ -183,7 +184,7 @@ def test_a_copy_that_comes_after_a_newer_record_changes_nothing(tmp_path: Path, 
     racing.partitions = topic.partitions
     now = START + timedelta(hours=1)
     sync(racing, folder, now, erase=("c1", "person"))
-    sync(racing, folder, now)
+    asyncio.run(Sync(folder, racing, None, batch, 9, 6).run(now))
     want = said_by(erased([newer], "c1", "person", now))
     assert said_in(tmp_path) == want == said_by(racing.newest())
     sync(racing, folder, now, rebuild=True)

@@ -9,17 +9,18 @@ from fake_chat import FakeChat, answers, drops, hangs
 from notices import QUICK, START, Clock, MemoryLog, Scripted, alert_record, message, running_lane
 from waiting import eventually
 
+from agents.notifier.backlog import Backlog
 from agents.notifier.backoff import Backoff
 from agents.notifier.claims import Claim, ClaimsUnavailable, Held, MemoryClaims
 from agents.notifier.http import Outcome, Result, open_session
 from agents.notifier.lane import UNRECORDED
 from agents.notifier.limits import MemoryLimits, Pace, Wait
 from agents.notifier.message import Delivery, Message
-from agents.notifier.progress import Job
+from agents.notifier.progress import Job, Partition
 from agents.notifier.references import References
 from agents.notifier.senders.webhook import WebhookSender
 from config.destination_types import RateLimit
-from streams.instants import HOUR, MINUTE, SECOND
+from streams.instants import HOUR, MINUTE, SECOND, format_instant
 
 SENT, REFUSED = Result(Outcome.SENT), Result(Outcome.REFUSED, "HTTP 404")
 FAILED, UNKNOWN = Result(Outcome.FAILED, "HTTP 500"), Result(Outcome.UNKNOWN, "no answer in time")
@@ -155,6 +156,21 @@ async def test_the_order_is_kept_through_failures(seed: int) -> None:
         await eventually(lambda: not len(rig.lane))
     ends = [delivery.alert_id for delivery in rig.outcomes.deliveries if delivery.state == "sent"]
     assert ends == [f"{number:024x}" for number in range(5)]
+
+
+def test_what_was_decided_first_goes_first_whichever_partition_was_read_first() -> None:
+    """But of one ticket what came first, and what was decided at once as it came."""
+    backlog = Backlog()
+    for second, numbers in ((30, (1, 2, 3)), (20, (4, 1, 5)), (40, (6,)), (10, (7, 2))):
+        for number in numbers:
+            decided_at = START + second * SECOND
+            one = message(number, alert_id=f"{second:024x}", decided_at=format_instant(decided_at))
+            backlog.put(Job(one, Partition(), 0), decided_at)
+    order = [(job.message.alert.ticket, int(job.message.alert.alert_id, 16)) for job in backlog.queue]
+    assert order == [
+        ("T-7", 10), ("T-4", 20), ("T-1", 30), ("T-1", 20), ("T-5", 20), ("T-2", 30), ("T-2", 10), ("T-3", 30),
+        ("T-6", 40),
+    ]  # fmt: skip
 
 
 async def test_a_hung_destination_delays_no_other() -> None:
