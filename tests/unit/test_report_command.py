@@ -170,6 +170,14 @@ def test_a_file_of_the_topics_records_is_read_as_a_ledger_of_which_the_last_of_a
     assert ["Repeat contacts (%)", "0.0", "", "", "", "", "1"] in table(tmp_path / "out", "core")
 
 
+def test_a_period_without_tickets_is_said_to_be_empty_with_the_day_of_the_newest(tmp_path: Path) -> None:
+    events, policies = busy_month().write(tmp_path)
+    given = ("--events", events, "--policies", policies, "--date", "2024-03-01", "--as-of", AS_OF, "--out", tmp_path)
+    done = run("daily", *given)
+    assert done.exit_code == 0
+    assert "no ticket was created in 2024-03-01; the newest ticket is of 2024-05-25" in done.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
