@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from reports.measures.things import LAST_REPLIES, THINGS, ticket_query
+from reports.measures.things import Asked, thing_query
 from streams.instants import format_instant
 
 if TYPE_CHECKING:
@@ -95,24 +95,13 @@ class Ground:
         if table not in self._made:
             wanted = {field.name: value for field in fields(Scope) if (value := getattr(self.scope, field.name))}
             agent = wanted.pop("agent", None)
-            where = " AND ".join(["true", *(f"t.{name} = ${name}" for name in wanted)])
-            query = f"""
-                WITH t AS ({ticket_query(self.quality, self._last_replies())}),
-                things AS ({THINGS[thing](self.quality)})
-                SELECT *, strftime(timezone('{self.quality.timezone}', happened_at), '%Y-%m-%d') AS day FROM things
-                WHERE happened_at >= {_literal(self.period.since)} AND happened_at < {_literal(self.period.until)}
-                {"AND agent = $agent" if agent is not None else ""}
-            """.replace("/* scope */", where)
-            values = wanted | ({"agent": agent} if agent is not None else {})
-            self.connection.execute(f"CREATE TEMP TABLE {table} AS {query}", values or None)
-            self._made.append(table)
-        return table
-
-    def _last_replies(self) -> str:
-        """The table of who replied last, which every thing asks for."""
-        table = f"{self._name}_last_replies"
-        if table not in self._made:
-            self.connection.execute(f"CREATE TEMP TABLE {table} AS {LAST_REPLIES}")
+            where = " AND ".join(["true", *(f"tickets.{name} = ${name}" for name in wanted)])
+            since, until = _literal(self.period.since), _literal(self.period.until)
+            query = thing_query(thing, Asked(self.quality, since, until, where))
+            if agent is not None:
+                query = f"SELECT * FROM ({query}) WHERE agent = $agent"
+                wanted["agent"] = agent
+            self.connection.execute(f"CREATE TEMP TABLE {table} AS {query}", wanted or None)
             self._made.append(table)
         return table
 

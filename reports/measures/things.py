@@ -1,170 +1,194 @@
-"""The things that measures count, as queries over the ledger's views: each with its instant and its ticket's classes.
-
-Every query reads `t`, the tickets with their classes, and holds `/* scope */` where a condition on them is put.
-"""
+"""The things that measures count, as queries over the ledger's views: when each happened, and its ticket's classes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from config.quality import HIGHEST
+from config.quality import HIGHEST, Quality
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from config.quality import Quality, Shift
-
-_CLASSES: Final = "t.ticket_id, t.team, t.type, t.kind, t.category, t.priority, t.channel, t.shift, t.complexity"
-_HELD: Final = "t.status <> 'cancelled' AND /* scope */"
+    from config.quality import Shift
 
 REPEAT_WITHIN: Final = "INTERVAL 7 DAYS"
 """A ticket of the same customer and category so soon is a repeat."""
 
-
-LAST_REPLIES: Final = """
-    SELECT ticket_id, max({'at': replies.at, 'agent_id': agent_id}).agent_id AS agent_id FROM replies
-    WHERE agent_id IS NOT NULL AND ticket_id IN (SELECT ticket_id FROM tickets WHERE agent_id IS NULL)
-    GROUP BY ticket_id
-"""
-"""Who replied last, of the tickets that are assigned to nobody."""
+_HELD: Final = "tickets.status <> 'cancelled'"
+_HANDLER: Final = "coalesce(things.agent_id, last.agent_id)"
+_NAMED: Final = "coalesce(named, things.agent_id, last.agent_id)"
 
 
-def ticket_query(quality: Quality, last_replies: str) -> str:
-    """The tickets, each with its handler, type, shift, complexity and whether it is effective service.
+class Asked(NamedTuple):
+    """What is asked for: the period's edges as SQL writes them, and a condition on tickets."""
 
-    `last_replies`: the table of LAST_REPLIES.
+    quality: Quality
+    since: str
+    until: str
+    scope: str
+
+    def within(self, instant: str) -> str:
+        """Whether an instant lies in the period."""
+        return f"{instant} >= {self.since} AND {instant} < {self.until}"
+
+
+class Thing(NamedTuple):
+    """A query that gives tickets' columns, `happened_at`, perhaps whom the thing names, and `columns` of its own."""
+
+    query: Callable[[Asked], str]
+    agent: str
+    columns: Callable[[Quality], str]
+
+
+def thing_query(thing: str, asked: Asked) -> str:
+    """The things of a period and scope, each with whom it counts for, the classes of its ticket, and its day.
+
+    The classes are worked out for what happened in the period alone, of however many tickets that are.
     """
-    without = ", ".join(_text(label) for label in sorted(quality.not_effective))
+    query, agent, columns = THINGS[thing]
+    quality = asked.quality
     return f"""
-        SELECT tickets.* EXCLUDE (agent_id), coalesce(tickets.agent_id, last.agent_id) AS agent,
-            coalesce(kind, category) AS type,
-            {_shift(quality)} AS shift,
-            {_complexity(quality)} AS complexity,
-            NOT (coalesce(reason IN ({without or "NULL"}), false)
-                OR coalesce(list_has_any(tags, [{without}]::VARCHAR[]), false)) AS effective
-        FROM tickets LEFT JOIN {last_replies} AS last USING (ticket_id)
+        WITH things AS MATERIALIZED ({query(asked)}), last AS (
+            SELECT ticket_id, max({{'at': replies.at, 'agent_id': agent_id}}).agent_id AS agent_id FROM replies
+            WHERE agent_id IS NOT NULL AND ticket_id IN (SELECT ticket_id FROM things WHERE agent_id IS NULL)
+            GROUP BY ticket_id
+        )
+        SELECT ticket_id, team, coalesce(kind, category) AS type, kind, category, priority, channel, {agent} AS agent,
+            {_shift(quality)} AS shift, {_complexity(quality)} AS complexity, happened_at,
+            strftime(timezone({_text(quality.timezone)}, happened_at), '%Y-%m-%d') AS day, {columns(quality)}
+        FROM things LEFT JOIN last USING (ticket_id)
     """
 
 
-def _created(_: Quality) -> str:
+def _created(asked: Asked) -> str:
     """Tickets created, cancelled ones too; `due`: its promised resolution has been judged; `repeated`: its customer
     had one of the category in the days before.
     """
     return f"""
-        SELECT {_CLASSES}, t.agent, t.created_at AS happened_at, t.status, t.effective,
-            t.status <> 'cancelled' AND t.ticket_id IN (
+        SELECT new.*, new.created_at AS happened_at,
+            status <> 'cancelled' AND ticket_id IN (
                 SELECT ticket_id FROM clocks WHERE target = 'resolution' AND verdict IN ('met', 'breached')
             ) AS due,
-            coalesce(before.created_at >= t.created_at - {REPEAT_WITHIN}, false) AS repeated
-        FROM t ASOF LEFT JOIN (
+            coalesce(before.created_at >= new.created_at - {REPEAT_WITHIN}, false) AS repeated
+        FROM (SELECT * FROM tickets WHERE {asked.within("created_at")} AND {asked.scope}) AS new ASOF LEFT JOIN (
             SELECT customer_id, coalesce(category, '') AS subject, created_at FROM tickets
             WHERE customer_id IS NOT NULL AND status <> 'cancelled'
+                AND created_at >= {asked.since} - {REPEAT_WITHIN} AND created_at < {asked.until}
         ) AS before
-        ON t.customer_id = before.customer_id AND coalesce(t.category, '') = before.subject
-            AND t.created_at > before.created_at
-        WHERE /* scope */
+        ON new.customer_id = before.customer_id AND coalesce(new.category, '') = before.subject
+            AND new.created_at > before.created_at
     """
 
 
-def _resolved(_: Quality) -> str:
-    """Tickets that are resolved or closed, at that instant; `first_contact`: by one public reply, and for good."""
+def _resolved(asked: Asked) -> str:
+    """Tickets that are resolved or closed, at that instant; `first_contact`: by one public reply, and for good;
+    `score`: of its ratings the newest.
+    """
     return f"""
-        SELECT {_CLASSES}, t.agent, t.done_at AS happened_at, epoch_us(t.done_at) - epoch_us(t.created_at) AS open_for,
-            t.reply_count = 1 AND t.reopenings = 0
-                AND coalesce(after.created_at > t.done_at + {REPEAT_WITHIN}, true) AS first_contact,
-            rated.score AS score, t.effective
-        FROM t ASOF LEFT JOIN (
+        WITH done AS MATERIALIZED (
+            SELECT * FROM tickets
+            WHERE status IN ('resolved', 'closed') AND {asked.within("done_at")} AND {asked.scope}
+        )
+        SELECT done.*, done.done_at AS happened_at, epoch_us(done_at) - epoch_us(done.created_at) AS open_for,
+            reply_count = 1 AND reopenings = 0 AND coalesce(after.created_at > done_at + {REPEAT_WITHIN}, true)
+                AS first_contact,
+            rated.score AS score
+        FROM done ASOF LEFT JOIN (
             SELECT customer_id, coalesce(category, '') AS subject, created_at FROM tickets
-            WHERE customer_id IS NOT NULL AND status <> 'cancelled'
+            WHERE customer_id IN (SELECT customer_id FROM done) AND status <> 'cancelled'
         ) AS after
-        ON t.customer_id = after.customer_id AND coalesce(t.category, '') = after.subject
-            AND t.created_at < after.created_at
+        ON done.customer_id = after.customer_id AND coalesce(done.category, '') = after.subject
+            AND done.created_at < after.created_at
         LEFT JOIN (
-            SELECT ticket_id, max({{'at': "at", 'score': score}}).score AS score FROM ratings GROUP BY ticket_id
-        ) AS rated ON t.ticket_id = rated.ticket_id
-        WHERE t.status IN ('resolved', 'closed') AND /* scope */
+            SELECT ticket_id, max({{'at': ratings.at, 'score': score}}).score AS score FROM ratings
+            WHERE ticket_id IN (SELECT ticket_id FROM done) GROUP BY ticket_id
+        ) AS rated ON done.ticket_id = rated.ticket_id
     """
 
 
-def _clocks(_: Quality) -> str:
+def _clocks(asked: Asked) -> str:
     """Judged clocks, when they were judged; those older than a target's newest 64, in one row, at the creation."""
+    judged = "CASE one.verdict WHEN 'met' THEN one.stopped_at ELSE one.breached_at END"
     return f"""
-        SELECT {_CLASSES}, t.agent, one.target, one.cycle,
-            CASE one.verdict WHEN 'met' THEN one.stopped_at ELSE one.breached_at END AS happened_at,
-            one.started_at, one.stopped_at, one.limit_seconds, t.created_at,
+        SELECT tickets.*, {judged} AS happened_at, one.target, one.stopped_at, one.limit_seconds,
             (one.verdict = 'met')::INTEGER AS met, (one.verdict = 'breached')::INTEGER AS breached,
             (one.elapsed_seconds IS NOT NULL)::INTEGER AS timed, one.elapsed_seconds AS seconds, true AS single
-        FROM clocks AS one JOIN t ON one.ticket_id = t.ticket_id
-        WHERE one.verdict IN ('met', 'breached') AND {_HELD}
+        FROM clocks AS one JOIN tickets ON one.ticket_id = tickets.ticket_id
+        WHERE one.verdict IN ('met', 'breached') AND {asked.within(judged)} AND {_HELD} AND {asked.scope}
         UNION ALL
-        SELECT {_CLASSES}, t.agent, one.target, NULL, t.created_at, t.created_at, NULL, NULL, t.created_at,
+        SELECT tickets.*, tickets.created_at, one.target, NULL, NULL,
             one.met, one.breached, one.elapsed_count, one.elapsed_seconds, false
-        FROM totals AS one JOIN t ON one.ticket_id = t.ticket_id
-        WHERE one.met + one.breached > 0 AND {_HELD}
+        FROM totals AS one JOIN tickets ON one.ticket_id = tickets.ticket_id
+        WHERE one.met + one.breached > 0 AND {asked.within("tickets.created_at")} AND {_HELD} AND {asked.scope}
     """
 
 
-def _replies(_: Quality) -> str:
-    return f"""
-        SELECT {_CLASSES}, one.agent_id AS agent, one."at" AS happened_at, one.handle_seconds
-        FROM replies AS one JOIN t ON one.ticket_id = t.ticket_id WHERE {_HELD}
-    """
-
-
-def _ratings(_: Quality) -> str:
-    return f"""
-        SELECT {_CLASSES}, t.agent, one."at" AS happened_at, one.score, one.comment
-        FROM ratings AS one JOIN t ON one.ticket_id = t.ticket_id WHERE {_HELD}
-    """
-
-
-def _reviews(quality: Quality) -> str:
+def _reviews(asked: Asked) -> str:
     """Reviews with a known criterion; of a reviewer's reviews of a ticket the newest, which corrects the others.
 
     `points` / `scale` is the total, in whole numbers so that it compares exactly:
     total = maximum x sum(weight x score) / (5 x sum(weight)), over the criteria that were scored: with equal weights
     and all of four criteria, the sum of the scores, of 20.
     """
-    scores = {name: f"one.scores[{_text(name)}]" for name in quality.names}
-    columns = ", ".join(f"{score} AS {score_column(name)}" for name, score in scores.items())
-    weights = {criterion.name: criterion.weight for criterion in quality.criteria}
-    points = " + ".join(f"coalesce({weights[name]} * {score}, 0)" for name, score in scores.items())
-    scale = " + ".join(f"CASE WHEN {score} IS NULL THEN 0 ELSE {weights[name]} END" for name, score in scores.items())
+    scores = [(each, f"one.scores[{_text(each.name)}]") for each in asked.quality.criteria]
+    columns = "".join(f"{score} AS {score_column(each.name)}, " for each, score in scores)
+    points = " + ".join(f"coalesce({each.weight} * {score}, 0)" for each, score in scores)
+    scale = " + ".join(f"CASE WHEN {score} IS NULL THEN 0 ELSE {each.weight} END" for each, score in scores)
     return f"""
-        SELECT *, points < {quality.flag_below} * scale AS flagged FROM (
-            SELECT {_CLASSES}, coalesce(one.agent_id, t.agent) AS agent, one."at" AS happened_at, one.reviewer_id,
-                {columns}, one.deductions, one.labels,
-                {quality.maximum}::BIGINT * ({points}) AS points, {HIGHEST} * ({scale}) AS scale
-            FROM reviews AS one JOIN t ON one.ticket_id = t.ticket_id WHERE {_HELD}
+        SELECT tickets.*, one.* EXCLUDE (ticket_id), points < {asked.quality.flag_below} * scale AS flagged
+        FROM (
+            SELECT one.ticket_id, one."at" AS happened_at, one.agent_id AS named, one.reviewer_id, {columns}
+                one.deductions, one.labels,
+                {asked.quality.maximum}::BIGINT * ({points}) AS points, {HIGHEST} * ({scale}) AS scale
+            FROM reviews AS one
             QUALIFY one.reviewer_id IS NULL
                 OR row_number() OVER (PARTITION BY one.ticket_id, one.reviewer_id ORDER BY one."at" DESC) = 1
-        ) WHERE scale > 0
+        ) AS one JOIN tickets ON one.ticket_id = tickets.ticket_id
+        WHERE scale > 0 AND {asked.within("happened_at")} AND {_HELD} AND {asked.scope}
     """
 
 
-def _complaints(_: Quality) -> str:
+def _each(view: str, columns: str) -> Callable[[Asked], str]:
+    """The rows of a view that has an instant of its own."""
+
+    def query(asked: Asked) -> str:
+        return f"""
+            SELECT tickets.*, one."at" AS happened_at, {columns}
+            FROM {view} AS one JOIN tickets ON one.ticket_id = tickets.ticket_id
+            WHERE {asked.within('one."at"')} AND {_HELD} AND {asked.scope}
+        """
+
+    return query
+
+
+def _effective(quality: Quality) -> str:
+    without = ", ".join(map(_text, sorted(quality.not_effective))) or "NULL"
     return f"""
-        SELECT {_CLASSES}, t.agent, one."at" AS happened_at, one.valid, one.category AS about
-        FROM complaints AS one JOIN t ON one.ticket_id = t.ticket_id WHERE {_HELD}
+        NOT (coalesce(reason IN ({without}), false) OR coalesce(list_has_any(tags, [{without}]::VARCHAR[]), false))
+            AS effective
     """
 
 
-def _callbacks(_: Quality) -> str:
-    return f"""
-        SELECT {_CLASSES}, coalesce(one.agent_id, t.agent) AS agent, one."at" AS happened_at, one.reached, one.score
-        FROM callbacks AS one JOIN t ON one.ticket_id = t.ticket_id WHERE {_HELD}
-    """
+def _score_columns(quality: Quality) -> str:
+    scores = "".join(f"{score_column(name)}, " for name in quality.names)
+    return f"reviewer_id, {scores} deductions, labels, points, scale, flagged"
 
 
-THINGS: Final[Mapping[str, Callable[[Quality], str]]] = {
-    "created": _created,
-    "resolved": _resolved,
-    "clocks": _clocks,
-    "replies": _replies,
-    "ratings": _ratings,
-    "reviews": _reviews,
-    "complaints": _complaints,
-    "callbacks": _callbacks,
+THINGS: Final[Mapping[str, Thing]] = {
+    "created": Thing(_created, _HANDLER, lambda quality: f"status, due, repeated, {_effective(quality)}"),
+    "resolved": Thing(_resolved, _HANDLER, lambda quality: f"open_for, first_contact, score, {_effective(quality)}"),
+    "clocks": Thing(
+        _clocks,
+        _HANDLER,
+        lambda _: "created_at, target, stopped_at, limit_seconds, met, breached, timed, seconds, single",
+    ),
+    "replies": Thing(_each("replies", "one.agent_id AS named"), "named", lambda _: "reply_count"),
+    "ratings": Thing(_each("ratings", "one.score, one.comment"), _HANDLER, lambda _: "score, comment"),
+    "reviews": Thing(_reviews, _NAMED, _score_columns),
+    "complaints": Thing(_each("complaints", "one.valid, one.category AS about"), _HANDLER, lambda _: "valid, about"),
+    "callbacks": Thing(
+        _each("callbacks", "one.reached, one.score, one.agent_id AS named"), _NAMED, lambda _: "reached, score"
+    ),
 }
 
 
