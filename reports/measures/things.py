@@ -110,13 +110,14 @@ def _clocks(asked: Asked) -> str:
     """Judged clocks, when they were judged; those older than a target's newest 64, in one row, at the creation."""
     judged = "CASE one.verdict WHEN 'met' THEN one.stopped_at ELSE one.breached_at END"
     return f"""
-        SELECT tickets.*, {judged} AS happened_at, one.target, one.stopped_at, one.limit_seconds,
+        SELECT tickets.*, {judged} AS happened_at, one.target, one.cycle, one.started_at,
+            one.stopped_at, one.limit_seconds,
             (one.verdict = 'met')::INTEGER AS met, (one.verdict = 'breached')::INTEGER AS breached,
             (one.elapsed_seconds IS NOT NULL)::INTEGER AS timed, one.elapsed_seconds AS seconds, true AS single
         FROM clocks AS one JOIN tickets ON one.ticket_id = tickets.ticket_id
         WHERE one.verdict IN ('met', 'breached') AND {asked.within(judged)} AND {_HELD} AND {asked.scope}
         UNION ALL
-        SELECT tickets.*, tickets.created_at, one.target, NULL, NULL,
+        SELECT tickets.*, tickets.created_at, one.target, NULL, tickets.created_at, NULL, NULL,
             one.met, one.breached, one.elapsed_count, one.elapsed_seconds, false
         FROM totals AS one JOIN tickets ON one.ticket_id = tickets.ticket_id
         WHERE one.met + one.breached > 0 AND {asked.within("tickets.created_at")} AND {_HELD} AND {asked.scope}
@@ -180,7 +181,9 @@ THINGS: Final[Mapping[str, Thing]] = {
     "clocks": Thing(
         _clocks,
         _HANDLER,
-        lambda _: "created_at, target, stopped_at, limit_seconds, met, breached, timed, seconds, single",
+        lambda _: (
+            "created_at, target, cycle, started_at, stopped_at, limit_seconds, met, breached, timed, seconds, single"
+        ),
     ),
     "replies": Thing(_each("replies", "one.agent_id AS named"), "named", lambda _: "reply_count"),
     "ratings": Thing(_each("ratings", "one.score, one.comment"), _HANDLER, lambda _: "score, comment"),
