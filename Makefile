@@ -70,6 +70,9 @@ docs: .venv/.tools  ## Write what follows from the code: docs/schemas, docs/asyn
 	$(BIN)/python -m config.schema goals >docs/goals.schema.json
 	$(BIN)/python -m agents.documents
 	PYTHONPATH=deploy/grafana $(BIN)/python -m dashboards
+	for language in en zh; do $(BIN)/slawatch report daily --events examples/events.jsonl.gz \
+		--policies examples/policies.yaml --goals examples/goals.yaml --date 2026-03-03 --role supervisor \
+		--as-of 2026-03-04T08:00:00+08:00 --lang $$language --format html --out examples/report || exit; done
 
 demo: .venv/.application  ## A simulated call centre on an embedded Kafka: wheels alone, no server
 	$(BIN)/slawatch demo

@@ -44,7 +44,8 @@ def stored(path: Path, since: datetime, until: datetime) -> Iterator[duckdb.Duck
             yield connection
         return
     try:
-        with opened(path, since, until) as connection:
+        with opened(path, since, until, copied=True) as connection:
+            connection.execute("SET enable_progress_bar = false")
             yield connection
     except (NoLedger, Damaged) as error:
         raise Refused(str(error)) from None

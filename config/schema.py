@@ -73,21 +73,21 @@ def routing_json_schema() -> Schema:
 
 def staffing_json_schema() -> Schema:
     """The schema of a staffing file."""
-    share = _text(rf"(?=.*[1-9]){GOAL_PATTERN}", "the share of its clocks that is to be met: 90%")
-    channel = _keys(
+    share = text(rf"(?=.*[1-9]){GOAL_PATTERN}", "the share of its clocks that is to be met: 90%")
+    channel = object_of(
         {
             "live": {"enum": [True, False, "true", "false"], "description": "the customer waits while connected"},
-            "handle": _text(_DURATION, "how long the work on a ticket takes, where replies do not say"),
+            "handle": text(_DURATION, "how long the work on a ticket takes, where replies do not say"),
         }
     )
     return {
-        "$schema": _DRAFT,
+        "$schema": DRAFT,
         "title": "slawatch staffing",
         "description": "What a centre aims at and how long its work takes; what is left out is as shipped.",
-        **_keys(
+        **object_of(
             {
-                "version": _VERSION,
-                "goals": _keys(dict.fromkeys(TARGETS, share)),
+                "version": VERSION,
+                "goals": object_of(dict.fromkeys(TARGETS, share)),
                 "channels": {"type": "object", "additionalProperties": channel},
             },
             required=("version",),

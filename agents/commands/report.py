@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -19,9 +19,10 @@ from config.goals import load_goals
 from config.quality import load_quality
 from config.settings import load_settings
 from reports.measures.ground import Scope
+from reports.measures.standing import day_begins
 from reports.pages.audience import ROLES, Audience, Role
 from reports.pages.page import page_of
-from reports.pages.periods import KINDS, Kind, days_of, last_whole
+from reports.pages.periods import KINDS, Days, Kind, days_of, last_whole
 from reports.pages.pseudonyms import hidden_goals, hidden_levels, hide_names
 from reports.pages.report import Order, read_range, report
 from reports.pages.sheets import csv_of, workbook_of
@@ -38,6 +39,13 @@ if TYPE_CHECKING:
 
 FORMATS = ("html", "xlsx", "csv")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_KNOWN = {
+    "team": "SELECT DISTINCT team FROM tickets ORDER BY 1",
+    "agent": """
+        SELECT agent_id FROM tickets UNION SELECT agent_id FROM replies UNION SELECT agent_id FROM reviews
+        ORDER BY 1
+    """,
+}
 _NAMED = 20  # teams or agents in a message
 _MODES = {"manager": 0o644, "supervisor": 0o600, "agent": 0o600}
 """Of the files: what names agents is its maker's to hand on."""
@@ -135,12 +143,13 @@ def command(
         views = stored(ledger_path or settings.ledger_folder, *read_range(order, quality, goals))
     with views as connection:
         _known(connection, "team", team)
-        _known(connection, "agent_id", agent)
+        _known(connection, "agent", agent)
         if pseudonyms is not None:
             names = _pseudonyms(pseudonyms)
             hide_names(connection, names)
             quality, goals = hidden_levels(quality, names), hidden_goals(goals, names)
         document = report(connection, order, quality, goals)
+        _tell_if_empty(connection, days, quality)
     for path in _write(document, out, _stem(order), formats or FORMATS, _MODES[role]):
         click.echo(path)
 
@@ -159,15 +168,27 @@ def _pseudonyms(path: Path) -> Pseudonyms:
         raise click.UsageError(f"--pseudonyms: {error}") from None
 
 
-def _known(connection: duckdb.DuckDBPyConnection, column: str, wanted: str | None) -> None:
-    """Raises UsageError for a team or an agent of whom the ledger holds no ticket."""
+def _known(connection: duckdb.DuckDBPyConnection, option: str, wanted: str | None) -> None:
+    """Raises UsageError for a team or an agent that the ledger knows nothing of."""
     if wanted is None:
         return
-    found = connection.execute(f"SELECT DISTINCT {column} FROM tickets WHERE {column} IS NOT NULL ORDER BY 1")  # noqa: S608  a column's name of ours
-    names = [name for (name,) in found.fetchall()]
+    found = connection.execute(_KNOWN[option]).fetchall()
+    names = [name for (name,) in found if name is not None]
     if wanted not in names:
-        option = column.removesuffix("_id")
-        raise click.UsageError(f"--{option}: no ticket of {shown(wanted)}{suggestion(wanted, names[:_NAMED])}")
+        known = suggestion(wanted, names[:_NAMED])
+        raise click.UsageError(f"--{option}: nothing of {shown(wanted)} in the ledger{known}")
+
+
+def _tell_if_empty(connection: duckdb.DuckDBPyConnection, days: Days, quality: Quality) -> None:
+    """Say so where no ticket was created in the period: more often another one was meant."""
+    ends = [to_datetime(day_begins(day, quality)) for day in (days.first, days.last + timedelta(days=1))]
+    query = "SELECT count(*) FILTER (created_at >= ? AND created_at < ?), max(created_at) FROM tickets"
+    found = connection.execute(query, ends).fetchone()
+    assert found is not None
+    created, newest = found
+    if not created:
+        known = f"; the newest ticket is of {newest.astimezone(ZoneInfo(quality.timezone)).date()}" if newest else ""
+        click.echo(f"no ticket was created in {days}{known} (--date DAY chooses another period)", err=True)
 
 
 def _stem(order: Order) -> str:

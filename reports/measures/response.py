@@ -97,6 +97,6 @@ def response_rows(ground: Ground, *, late_only: bool = False, limit: int | None 
             priority
         FROM {ground.table("clocks")}
         WHERE target = 'first_response' AND single {"AND breached > 0" if late_only else ""}
-        ORDER BY created_at, ticket_id LIMIT {"ALL" if limit is None else limit}
+        ORDER BY created_at, ticket_id, cycle LIMIT {"ALL" if limit is None else limit}
     """)
     return [ResponseRow(*row) for row in rows]

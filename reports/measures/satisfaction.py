@@ -62,6 +62,6 @@ def poor_ratings(ground: Ground, limit: int | None = None) -> list[RatingRow]:
     """The ratings of 1 and 2 that were given in the period, the lowest first."""
     rows = ground.rows(f"""
         SELECT ticket_id, epoch_us(happened_at), agent, score, comment FROM {ground.table("ratings")}
-        WHERE score <= {POOR} ORDER BY score, happened_at, ticket_id LIMIT {"ALL" if limit is None else limit}
+        WHERE score <= {POOR} ORDER BY score, happened_at, ticket_id, comment LIMIT {"ALL" if limit is None else limit}
     """)
     return [RatingRow(*row) for row in rows]

@@ -92,7 +92,9 @@ def score_rows(ground: Ground, *, flagged_only: bool = False, limit: int | None 
     """Table 2, a row a review, in order of time; `flagged_only`: the coaching list, the lowest totals first."""
     names = ground.quality.names
     columns = "".join(f"{score_column(name)}, " for name in names)
-    order = "points / scale, happened_at, ticket_id" if flagged_only else "happened_at, ticket_id, reviewer_id"
+    order = f"happened_at, ticket_id, reviewer_id, {columns} deductions"  # total: the same ledger, the same rows
+    if flagged_only:
+        order = f"points / scale, {order}"
     rows = ground.rows(f"""
         SELECT ticket_id, epoch_us(happened_at), agent, reviewer_id, {columns} points / scale, flagged, deductions
         FROM {ground.table("reviews")} {"WHERE flagged" if flagged_only else ""}

@@ -73,7 +73,7 @@ def _complaints(view: View) -> Table:
     handler = view.audience.sees_handlers
     found = view.now.rows(f"""
         SELECT ticket_id, epoch_us(happened_at), valid, about, agent FROM {view.now.table("complaints")}
-        ORDER BY happened_at, ticket_id, about LIMIT {view.rows + 1}
+        ORDER BY happened_at, ticket_id, about, valid LIMIT {view.rows + 1}
     """)
     rows: list[tuple[Cell, ...]] = [
         (ticket_id, view.local(at), view.yes(valid), say.word(about), *((agent,) if handler else ()))

@@ -55,16 +55,16 @@ def report(
     connection: duckdb.DuckDBPyConnection, order: Order, quality: Quality, given_goals: tuple[Goal, ...] = ()
 ) -> Document:
     """The report over the ledger's views. The same ledger, order and files give the same document."""
-    days = order.days
     with ExitStack() as stack:
-        now, earlier, month, first, second = (
-            stack.enter_context(Ground(connection, _period(each, quality), order.scope, quality))
-            for each in _asked(order)
-        )
+        grounds = {  # of a monthly report the two months are this period and the one before
+            days: stack.enter_context(Ground(connection, _period(days, quality), order.scope, quality))
+            for days in dict.fromkeys(_asked(order))
+        }
+        now, earlier, month, first, second = (grounds[days] for days in _asked(order))
         view = View(now, earlier, month, (first, second), Labels(order.language), order.audience, order.rows)
         sections = [
             core(view),
-            trend(view, trend_days(days)),
+            trend(view, trend_days(order.days)),
             suggestions(view),
             *([goals(view, given_goals)] if given_goals else []),
             tables(view),
@@ -77,7 +77,7 @@ def report(
         return Document(
             language=order.language,
             title=view.say("title"),
-            subtitle=f"{view.say(order.kind)} {_spoken(view, days)}",
+            subtitle=f"{view.say(order.kind)} {_spoken(view, order.days)}",
             facts=_facts(view, order),
             reach=_reach(view),
             made_at=made_at,

@@ -87,6 +87,13 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     # the trade's tables
     "tables": ("Tables", "统计表"),
     "responses": ("Response times of tickets", "工单响应时间统计表"),
+    "responses_note": (
+        (
+            "By when the first response was judged. Its time is open time of the promise's calendar, "
+            "from the customer's first message on."
+        ),
+        "按首次响应的判定时间统计。响应时长自客户首条消息起，按政策日历的工作时间计算。",
+    ),
     "ticket": ("Ticket", "工单编号"),
     "submitted": ("Submitted", "提交时间"),
     "first_response_at": ("First response", "首次响应时间"),

@@ -46,7 +46,8 @@ def responses(view: View) -> Table:
     ]
     flagged = frozenset(index for index, row in enumerate(shown) if not row.met)
     headings = tuple(say(column) for column in columns if handler or column != "handler")
-    return Table("response-times", say("responses"), headings, tuple(rows), flagged, note=cut(view, len(found)))
+    note = " ".join(filter(None, (say("responses_note"), cut(view, len(found)))))
+    return Table("response-times", say("responses"), headings, tuple(rows), flagged, note=note)
 
 
 def scores(view: View) -> Table:

@@ -32,13 +32,13 @@ class Story:
 
     events: list[dict[str, Any]] = field(default_factory=list)
 
-    def event(self, kind: str, ticket: str, at: str, **fields: Any) -> None:
+    def event(self, type_: str, ticket: str, at: str, **fields: Any) -> None:
         """An event at a time in Shanghai, `05-01 09:00` of 2024."""
         day, clock = at.split()
         self.events.append(
             {
                 "event_id": f"e{len(self.events)}",
-                "type": kind,
+                "type": type_,
                 "ticket_id": ticket,
                 "occurred_at": f"2024-{day}T{clock}:00+08:00",
                 **fields,
@@ -71,7 +71,7 @@ def run(*arguments: object) -> Result:
 def made(story: Story, folder: Path, *arguments: object, kind: str = "monthly", day: str = "2024-05-01") -> Path:
     """The folder with all that the report of May 2024 wrote."""
     events, policies = story.write(folder)
-    out = folder / "out"
+    out = folder / f"out{len(list(folder.iterdir()))}"
     given = ("--events", events, "--policies", policies, "--date", day, "--as-of", AS_OF, "--out", out)
     done = run(kind, *given, *arguments)
     assert done.exit_code == 0, done.output

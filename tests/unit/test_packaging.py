@@ -94,6 +94,14 @@ def test_the_board_is_installed_with_its_page() -> None:
     assert folder / "static" / "board.html" in shipped
 
 
+def test_the_templates_of_reports_are_package_data() -> None:
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    shipped = {path for pattern in patterns["reports"] for path in (ROOT / "reports").glob(pattern)}
+    templates = {path for path in (ROOT / "reports").rglob("*") if path.suffix in (".jinja", ".css")}
+    assert templates
+    assert templates <= shipped
+
+
 def test_constraints_are_exact_versions_and_name_no_place_to_fetch_from() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     assert [line for line in lines if line and not line.startswith("#") and not PIN.fullmatch(line)] == []
