@@ -111,8 +111,8 @@ def _clocks(asked: Asked) -> str:
     judged = "CASE one.verdict WHEN 'met' THEN one.stopped_at ELSE one.breached_at END"
     return f"""
         SELECT tickets.*, {judged} AS happened_at, one.target, one.cycle, one.started_at,
-            one.stopped_at, one.limit_seconds,
-            (one.verdict = 'met')::INTEGER AS met, (one.verdict = 'breached')::INTEGER AS breached,
+            one.stopped_at, one.limit_seconds, (one.verdict = 'met')::INTEGER AS met,
+            (one.verdict = 'breached')::INTEGER AS breached,
             (one.elapsed_seconds IS NOT NULL)::INTEGER AS timed, one.elapsed_seconds AS seconds, true AS single
         FROM clocks AS one JOIN tickets ON one.ticket_id = tickets.ticket_id
         WHERE one.verdict IN ('met', 'breached') AND {asked.within(judged)} AND {_HELD} AND {asked.scope}
