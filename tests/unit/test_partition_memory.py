@@ -78,7 +78,7 @@ def test_a_breach_is_announced_before_its_ticket_is_forgotten() -> None:
     desk.put(created("T"))
     desk.now += 2 * HOUR
     desk.put(resolved("T", desk.now))
-    assert [alert["ticket_id"] for alert in desk.go(11 * DAY)] == ["T"]
+    assert [(alert["ticket_id"], alert["kind"]) for alert in desk.go(11 * DAY)] == [("T", "raised"), ("T", "recovered")]
     assert desk.tickets() == {}
     desk.assert_adds_up()
 
