@@ -115,7 +115,7 @@ def test_in_a_terminal_the_first_card_comes_soon_and_an_interrupt_ends_it_cleanl
         shown.see(CARD)
         assert time.monotonic() - shown.began < FIRST_CARD
         for part in ("slawatch demo", "frontline", "unanswered", "promises kept", "# support-sla", "Ctrl-C"):
-            assert part in shown.text
+            shown.see(re.compile(re.escape(part)))  # the terminal is drawn piece by piece
         shown.end(signal.SIGINT)
         assert shown.written.index("\x1b[?1049l") > shown.written.index("\x1b[?1049h"), "the terminal is given back"
 
