@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from judge import Clock
 
 SHOWN = 5  # of a kind of fault, in the message
-SETTLED = 10 * SECOND
 HANDED_OVER = ("acceptance", "team_answer")
+SETTLED = 10 * SECOND
 """What came of a clock so long before the end of a run is told by then."""
 
 
@@ -172,7 +172,9 @@ def _follow_ups(
         if clock.stopped_at is not None
     }
     begun = {
-        (name, clock.target, clock.cycle): clock.started_at for name, clocks in oracle.clocks.items() for clock in clocks
+        (name, clock.target, clock.cycle): clock.started_at
+        for name, clocks in oracle.clocks.items()
+        for clock in clocks
     }
     for ident, at in followed.items():
         answered = stopped.get(ident.clock)
