@@ -163,7 +163,7 @@ def _follow_ups(
 ) -> None:
     """Each breach that was told, stands and was answered is followed by that, not before it was.
 
-    Where another hand-over began as it ended it may have been ended by that, which is no answer.
+    Where the ticket was handed on as it ended it may have been ended by that, which is no answer.
     """
     stopped = {
         (name, clock.target, clock.cycle): clock.stopped_at
@@ -171,10 +171,10 @@ def _follow_ups(
         for clock in clocks
         if clock.stopped_at is not None
     }
-    begun = {
-        (name, clock.target, clock.cycle): clock.started_at
-        for name, clocks in oracle.clocks.items()
-        for clock in clocks
+    handed_on = {
+        (seen.record["ticket_id"], instant(seen.record["occurred_at"]))
+        for seen in evidence.input
+        if seen.record["type"] == "ticket_updated" and "team" in seen.record
     }
     for ident, at in followed.items():
         answered = stopped.get(ident.clock)
@@ -183,8 +183,8 @@ def _follow_ups(
         if ident.level == "warning" or page is None or page > at or early:
             problems.add("answers told of what was not told or not answered", (*ident, at))
     for clock in oracle.required & stopped.keys():
-        name, target, cycle = clock
-        if target in HANDED_OVER and begun.get((name, target, cycle + 1)) == stopped[clock]:
+        name, target, _ = clock
+        if target in HANDED_OVER and (name, stopped[clock]) in handed_on:
             continue
         page = Ident(*clock, level="breach", threshold=None, kind="raised")
         standing = page in raised and page._replace(kind="corrected") not in raised
