@@ -64,7 +64,7 @@ class Feed:
         self._stopped = asyncio.Event()
         self.shot: Shot | None = None
         self.away: str | None = None
-        """Why Redis cannot be read."""
+        """Why Redis could not be read for the picture that is shown."""
         metrics.partitions.set(partitions)
 
     async def run(self) -> None:
@@ -94,10 +94,11 @@ class Feed:
 
     async def read(self) -> None:
         """One picture."""
-        values = await self._values()
+        values, away = await self._values()
         began = perf_counter()
         now = self._clock() // SECOND * SECOND
         self.shot = await asyncio.to_thread(self._look, values, ticks(), now)
+        self.away = away
         monitor = self.shot.whole.monitor
         self._metrics.seconds.inc(perf_counter() - began)
         self._metrics.pictures.inc()
@@ -111,19 +112,18 @@ class Feed:
         whole = picture(boards, self._fresh.monitor(at, now), now, self._staffing)
         return Shot(whole, boards, _encode(whole), _encode(without_names(whole)))
 
-    async def _values(self) -> Sequence[bytes | None] | None:
+    async def _values(self) -> tuple[Sequence[bytes | None] | None, str | None]:
+        """What Redis holds, or why it cannot be read; the log says so when that changes."""
         try:
             found = await self._redis.mget(self._keys)
         except (RedisError, OSError) as error:
-            reason = why(error)
+            away = why(error)
             if self.away is None:
-                log.warning("Redis is away, the board shows that it is blind: %s", reason)
-            self.away = reason
-            return None
+                log.warning("Redis is away, the board shows that it is blind: %s", away)
+            return None, away
         if self.away is not None:
             log.warning("Redis is back")
-        self.away = None
-        return [value if isinstance(value, bytes) else None for value in found]
+        return [value if isinstance(value, bytes) else None for value in found], None
 
     def _tell(self) -> None:
         news, self._news = self._news, asyncio.Event()

@@ -26,6 +26,8 @@ from streams.instants import HOUR, MINUTE, SECOND, parse_instant
 
 FIRST_CARD = 30.0
 CLEAN_END = 5.0
+SIZE = ("COLUMNS", "LINES")
+"""Around a program they count for more than the terminal's own size."""
 CARD = re.compile(r"(BREACH|WARNING) first response")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 METRICS = re.compile(r"http://127\.0\.0\.1:\d+(?=/metrics)")
@@ -73,12 +75,16 @@ class Demo:
         found = wait_until(lambda: what.search(self.text), within, what=what.pattern)
         return found.group()
 
+    def read_out(self) -> None:
+        """Have all that it wrote, of a process that is no more."""
+        for reader in self._readers:
+            reader.join(CLEAN_END)
+
     def end(self, number: signal.Signals) -> None:
         """Tell it to end, and see that it does so cleanly."""
         self.process.send_signal(number)
         assert self.process.wait(CLEAN_END) == 0
-        for reader in self._readers:
-            reader.join(CLEAN_END)
+        self.read_out()
         assert self.errors == ""
         assert "Traceback" not in self.written
 
@@ -89,19 +95,22 @@ def demo(*arguments: str, columns: int = 0, rows: int = 24) -> Iterator[Demo]:
     reading, writing = pty.openpty() if columns else os.pipe()
     if columns:
         fcntl.ioctl(writing, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    around = {name: value for name, value in environment().items() if name not in SIZE}
     process = subprocess.Popen(
         [SLAWATCH, "demo", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=writing,
         stderr=subprocess.PIPE,
-        env={**environment(), "TERM": "xterm-256color"},
+        env={**around, "TERM": "xterm-256color"},
     )
     os.close(writing)
+    shown = Demo(process, reading)
     try:
-        yield Demo(process, reading)
+        yield shown
     finally:
         process.kill()
         process.wait()
+        shown.read_out()
         os.close(reading)
 
 
