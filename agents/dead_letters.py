@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from agents.engine import Out
+from agents.topic_reading import records
 from streams.events import MAX_BYTES
 from streams.instants import format_instant
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Mapping
+    from collections.abc import AsyncIterator, Collection
 
     from aiokafka import ConsumerRecord
 
     from agents.engine import Record
     from agents.engine.connection import Connection
 
-_READING: Mapping[str, Any] = {"enable_auto_commit": False, "auto_offset_reset": "earliest"}
 _UNACKNOWLEDGED = 2_000  # records sent before all of them must be acknowledged
 
 PUT_BACK = "put back"
@@ -103,23 +103,14 @@ def dead_letter(topic: str, record: Record, cause: Cause, reason: str, at_field:
 
 async def read_all(reach: Connection, topic: str, numbers: Collection[int]) -> AsyncIterator[DeadLetter]:
     """Every dead letter that there is at the call, those of a partition in their order. Raises KafkaError."""
-    async with AIOKafkaConsumer(**_READING, **reach.aiokafka()) as consumer:
-        places = [TopicPartition(topic, number) for number in numbers]
-        consumer.assign(places)  # once: aiokafka may hang when it is stopped soon after another assignment
-        begins, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
-        for place in places:
-            consumer.seek(place, begins[place])
-        while places := [place for place in places if await consumer.position(place) < ends[place]]:
-            for place, records in (await consumer.getmany(*places, timeout_ms=1_000)).items():
-                for record in records:
-                    if record.offset < ends[place]:
-                        yield DeadLetter.of(record)
+    async for record in records(reach, topic, numbers):
+        yield DeadLetter.of(record)
 
 
 async def read_one(reach: Connection, topic: str, number: int, offset: int) -> DeadLetter | None:
     """The dead letter at one place; None where there is none, or none any more. Raises KafkaError."""
     place = TopicPartition(topic, number)
-    async with AIOKafkaConsumer(**_READING, **reach.aiokafka()) as consumer:
+    async with AIOKafkaConsumer(**reach.aiokafka(), enable_auto_commit=False, auto_offset_reset="earliest") as consumer:
         consumer.assign([place])
         begins, ends = await consumer.beginning_offsets([place]), await consumer.end_offsets([place])
         if not begins[place] <= offset < ends[place]:

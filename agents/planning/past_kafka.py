@@ -9,7 +9,7 @@ import msgspec
 
 from agents.kafka import connection
 from agents.planning.past import Past, asked, take_status
-from agents.topic_values import values
+from agents.topic_reading import records
 from agents.topics import Topics, present
 from streams import ledger_record
 from streams.events import TOPIC_OF, AgentStatusChanged, BadEvent, Reader
@@ -32,14 +32,18 @@ async def from_kafka(settings: Settings, policies: Policies, live: Collection[st
     past = Past(History(asked(policies), live), Presence(zone))
     reader = Reader(AgentStatusChanged)
     unreadable = 0
-    async for value in values(reached, topics.ledger, counts[topics.ledger]):
+    async for record in records(reached, topics.ledger, range(counts[topics.ledger])):
+        if record.value is None:
+            continue
         try:
-            past.history.take(ledger_record.decode(value))
+            past.history.take(ledger_record.decode(record.value))
         except (msgspec.DecodeError, UnicodeDecodeError):
             unreadable += 1
-    async for value in values(reached, statuses, counts[statuses]):
+    async for record in records(reached, statuses, range(counts[statuses])):
+        if record.value is None:
+            continue
         try:
-            event = reader.read(value)
+            event = reader.read(record.value)
         except BadEvent:
             unreadable += 1
         else:

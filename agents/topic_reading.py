@@ -1,4 +1,4 @@
-"""The values of a topic, of all its partitions, from their beginnings to what was their end at the call."""
+"""A topic read from its beginning to what was its end at the call, beside any group."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Collection
+
+    from aiokafka import ConsumerRecord
 
     from agents.engine import Connection
 
 
-async def values(reach: Connection, topic: str, partitions: int) -> AsyncIterator[bytes]:
-    """Those of one partition in their order; records without a value are left out. Raises KafkaError."""
-    places = [TopicPartition(topic, number) for number in range(partitions)]
+async def records(reach: Connection, topic: str, partitions: Collection[int]) -> AsyncIterator[ConsumerRecord]:
+    """Those of one partition in their order. Raises KafkaError."""
+    places = [TopicPartition(topic, number) for number in partitions]
     async with AIOKafkaConsumer(
         **reach.aiokafka(), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
     ) as consumer:
@@ -23,7 +25,7 @@ async def values(reach: Connection, topic: str, partitions: int) -> AsyncIterato
         for place in places:
             consumer.seek(place, begins[place])
         while places := [place for place in places if await consumer.position(place) < ends[place]]:
-            for place, records in (await consumer.getmany(*places, timeout_ms=1_000)).items():
-                for record in records:
-                    if record.offset < ends[place] and record.value is not None:
-                        yield record.value
+            for place, found in (await consumer.getmany(*places, timeout_ms=1_000)).items():
+                for record in found:
+                    if record.offset < ends[place]:
+                        yield record
