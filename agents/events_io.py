@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import click
+import msgspec
+
+from agents.progress import progress
+from streams.events import BadEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
 _GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER = 1 << 20
 _LINES = 1_000
+_STEP = 5_000  # lines between two looks at how far it has come
+_BAD_SHOWN = 10
 
 
 class BrokenFile(click.ClickException):
@@ -69,6 +75,27 @@ def open_events(source: str) -> Iterator[EventFile]:
     path = Path(source)
     with path.open("rb") as stored:
         yield EventFile(source, stored, path.stat().st_size)
+
+
+def take_lines(source: str, doing: str, take: Callable[[bytes], object]) -> tuple[int, int]:
+    """Hand over every line of a file, or of standard input for `-`; how many were taken, and how many were not.
+
+    What `take` refuses (BadEvent, msgspec.DecodeError, UnicodeDecodeError) is named on standard error, the first few
+    of it, and passed over. Raises as `open_events`.
+    """
+    taken = bad = 0
+    with open_events(source) as file, progress(doing, file.size) as come_to:
+        for number, line in file:
+            try:
+                take(line)
+                taken += 1
+            except (BadEvent, msgspec.DecodeError, UnicodeDecodeError) as error:
+                bad += 1
+                if bad <= _BAD_SHOWN:
+                    click.echo(f"{file.name}:{number}: {error}", err=True)
+            if not number % _STEP:
+                come_to(file.position)
+    return taken, bad
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from agents.errors import Refused
-from agents.events_io import open_events
+from agents.events_io import open_events, take_lines
 from agents.progress import progress
 from agents.replay import Replay
 from config.policies import load_policies
@@ -17,7 +17,7 @@ from reports.store.folder import Damaged, NoLedger
 from reports.store.reading import opened
 from reports.store.views import memory
 from streams import ledger
-from streams.events import BadEvent, Reader
+from streams.events import Reader
 from streams.ledger_record import decode
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from streams.ledger_record import LedgerRecord
 
 _STEP = 5_000
-_BAD_SHOWN = 10
 
 
 @contextmanager
@@ -78,18 +77,8 @@ def judged(path: Path, policies_file: Path, as_of: int) -> Iterator[duckdb.DuckD
     Lines that are no events are named and passed over.
     """
     replay = Replay(load_policies(policies_file), as_of=as_of)
-    bad = 0
-    with open_events(str(path)) as file, progress("judging", file.size) as come_to:
-        read = Reader().read
-        for number, line in file:
-            try:
-                replay.feed(read(line))
-            except BadEvent as error:
-                bad += 1
-                if bad <= _BAD_SHOWN:
-                    click.echo(f"{file.name}:{number}: {error}", err=True)
-            if not number % _STEP:
-                come_to(file.position)
+    read = Reader().read
+    _, bad = take_lines(str(path), "judging", lambda line: replay.feed(read(line)))
     if bad:
         click.echo(f"{bad} lines are no events and were passed over", err=True)
     replay.settle(as_of)

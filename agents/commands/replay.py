@@ -15,15 +15,11 @@ from rich.table import Table
 
 from agents.commands.parameters import INSTANT
 from agents.commands.shifts import as_json, show
-from agents.events_io import open_events, write_lines
-from agents.progress import progress
+from agents.events_io import take_lines, write_lines
 from agents.replay import CLOCK_COLUMNS, Replay, compared
 from config.policies import load_policies
-from streams.events import BadEvent, Reader
+from streams.events import Reader
 from streams.instants import SECOND, format_duration
-
-_BAD_SHOWN = 10
-_STEP = 5_000
 
 
 @click.command(name="replay")
@@ -87,22 +83,15 @@ def command(
 
 def _feed(replay: Replay, other: Replay | None, events: str) -> int:
     """Apply every line to both; returns how many were no events."""
-    bad = 0
-    with open_events(events) as file, progress("judging", file.size) as come_to:
-        read, feed = Reader().read, replay.feed
-        for number, line in file:
-            try:
-                event = read(line)
-            except BadEvent as error:
-                bad += 1
-                if bad <= _BAD_SHOWN:
-                    click.echo(f"{file.name}:{number}: {error}", err=True)
-            else:
-                feed(event)
-                if other is not None:
-                    other.feed(event)
-            if not number % _STEP:
-                come_to(file.position)
+    read, feed = Reader().read, replay.feed
+
+    def take(line: bytes) -> None:
+        event = read(line)
+        feed(event)
+        if other is not None:
+            other.feed(event)
+
+    _, bad = take_lines(events, "judging", take)
     if bad:
         click.echo(f"{bad} lines are no events and were passed over", err=True)
     if replay.refused:

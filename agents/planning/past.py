@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 import msgspec
 
-from agents.events_io import open_events
-from agents.progress import progress
+from agents.events_io import take_lines
 from agents.replay import Replay
 from config.errors import ConfigError, Problem
 from streams import ledger, ledger_record
-from streams.events import AgentStatusChanged, BadEvent, Reader
+from streams.events import AgentStatusChanged, Reader
 from streams.instants import from_datetime
 from streams.planning.history import History
 from streams.planning.presence import Presence
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from streams.policies import Policies
-
-_BAD_SHOWN = 10
-_STEP = 5_000
 
 
 class Past(NamedTuple):
@@ -54,23 +50,19 @@ def from_file(source: str, policies: Policies, live: Collection[str], zone: Zone
     past = Past(History(asked(policies), live), Presence(zone))
     replay = Replay(policies)
     reader = Reader()
-    events = bad = taken = 0
-    with open_events(source) as file, progress("reading", file.size) as come_to:
-        for number, line in file:
-            try:
-                if not taken and not bad:
-                    events = _is_event(line)
-                if events:
-                    _take_event(past, replay, reader, line)
-                else:
-                    past.history.take(ledger_record.decode(line))
-                taken += 1
-            except (BadEvent, msgspec.DecodeError, UnicodeDecodeError) as error:
-                bad += 1
-                if bad <= _BAD_SHOWN:
-                    click.echo(f"{file.name}:{number}: {error}", err=True)
-            if not number % _STEP:
-                come_to(file.position)
+    events: bool | None = None
+
+    def take(line: bytes) -> None:
+        nonlocal events
+        if events is None:
+            events = False  # where the first line cannot be read
+            events = _is_event(line)
+        if events:
+            _take_event(past, replay, reader, line)
+        else:
+            past.history.take(ledger_record.decode(line))
+
+    taken, bad = take_lines(source, "reading", take)
     if bad:
         what = "events" if events else "ledger records"
         click.echo(f"{bad} lines of {source} are no {what} and were passed over", err=True)
