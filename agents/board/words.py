@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from agents import target_words
+
 ENGLISH = {
     "language": "en",
     "title": "Wallboard",
@@ -105,13 +107,7 @@ ENGLISH = {
     "busy": "busy",
     "away": "away",
     "no_script": "This page needs its script, which your browser does not run. The figures are under /api/board too.",
-    "first_response": "first response",
-    "next_response": "next response",
-    "resolution": "resolution",
-    "follow_up": "follow-up",
-    "acceptance": "acceptance",
-    "team_answer": "team answer",
-    "complaint_resolution": "complaint resolution",
+    **target_words.ENGLISH,
     "days": "{n}d",
     "paused": "Stale: these figures are not the present",
 }
@@ -219,13 +215,7 @@ CHINESE = {
     "busy": "忙碌",
     "away": "离开",
     "no_script": "本页需要运行脚本，而您的浏览器未运行。数据也可从 /api/board 取得。",
-    "first_response": "首次响应",
-    "next_response": "后续响应",
-    "resolution": "解决",
-    "follow_up": "跟进",
-    "acceptance": "受理",
-    "team_answer": "团队答复",
-    "complaint_resolution": "投诉处理",
+    **target_words.CHINESE,
     "days": "{n}天",
     "paused": "以下数据不是最新",
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agents import target_words
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,13 +19,7 @@ ENGLISH = {
     "acknowledged": "ACKNOWLEDGED",
     "digest": "DIGEST",
     "step": "{level} {step}",
-    "first_response": "first response",
-    "next_response": "next response",
-    "resolution": "resolution",
-    "follow_up": "follow-up",
-    "acceptance": "acceptance",
-    "team_answer": "team answer",
-    "complaint_resolution": "complaint resolution",
+    **target_words.ENGLISH,
     "due": "due in {left}",
     "due_now": "due now",
     "overdue": "overdue {over}",
@@ -84,13 +80,7 @@ CHINESE = {
     "acknowledged": "【已确认】",
     "digest": "【汇总】",
     "step": "{level}第{step}级 ",
-    "first_response": "首次响应",
-    "next_response": "后续响应",
-    "resolution": "解决",
-    "follow_up": "跟进",
-    "acceptance": "受理",
-    "team_answer": "团队答复",
-    "complaint_resolution": "投诉处理",
+    **target_words.CHINESE,
     "due": "还剩{left}",
     "due_now": "即将超时",
     "overdue": "已超时{over}",
