@@ -270,7 +270,7 @@ def _problems(node: Node | None) -> tuple[ProblemClass, ...]:
 def _goals(node: Node | None) -> dict[str, float]:
     goals = {}
     for name, item in (node.entries(tuple(FIGURES)) if node is not None else {}).items():
-        value = item.read(lambda text, name=name: parse_value(name, text))  # type: ignore[misc]
+        value = item.read(lambda text, name=name: parse_value(name, text))  # type: ignore[misc]  # no type is inferred for its default
         if value is not None:
             goals[name] = value
     return goals

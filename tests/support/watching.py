@@ -95,7 +95,10 @@ async def watching(
 ) -> AsyncIterator[Watching]:  # fmt: skip
     trust = Trust(read_tokens(tokens) if tokens else (), read_proxies(proxies), user, groups, read_roles(roles))
     found = Watching(trust, **options)
-    found.feed = Feed(found.redis, "slawatch", found.partitions, default_staffing(), found.clock, found.metrics)  # type: ignore[arg-type]
+    found.feed = Feed(
+        found.redis,  # type: ignore[arg-type]  # a fake, written by hand
+        "slawatch", found.partitions, default_staffing(), found.clock, found.metrics,
+    )  # fmt: skip
     taking = Taking(MemoryUses(found.clock), found.write, found.clock) if found.acknowledges else None
     site = Site(found.feed, Access(trust, found.clock), found.metrics, found.clock, taking)
     async with TestClient(TestServer(site.app())) as client:

@@ -144,7 +144,7 @@ def dashboard(
         if name:
             built = built.with_row(Row(name).id(next(ids)))
         for panel in panels:
-            built = built.with_panel(panel.id(next(ids)))  # type: ignore[arg-type]
+            built = built.with_panel(panel.id(next(ids)))  # type: ignore[arg-type]  # each kind of panel has a builder of its own
     return built
 
 
