@@ -13,6 +13,7 @@ PIP := PYTHONWARNINGS=ignore PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT
 PROGRAMS := redis-server:redis-server promtool:prometheus faketime:faketime chromium:chromium
 
 TWO := -n 2 --dist worksteal
+AGAIN := --reruns 1 -raR
 
 # Tests of what is compiled that are not among the laws.
 PARTITION := tests/worker/test_forgetting.py tests/worker/test_metrics.py tests/worker/test_policy_source.py \
@@ -26,10 +27,11 @@ help:  ## This list
 install: .venv/.tools services  ## The virtual environment .venv, and the servers that the tests start
 
 # Two at a time, for most of them wait most of the time; those that measure how long something takes go alone.
+# They work in real time on real servers: one that fails is tried once more, and named as RERUN. Look into those too.
 test: install  ## All tests (ARGS="-k calendar tests/unit" for some); what cannot run says why
 ifeq ($(ARGS),)
-	$(BIN)/pytest --durations=15 -m "not alone" $(TWO)
-	$(BIN)/pytest -m alone
+	$(BIN)/pytest --durations=15 $(AGAIN) -m "not alone" $(TWO)
+	$(BIN)/pytest $(AGAIN) -m alone
 	$(MAKE) --no-print-directory test-compiled
 else
 	$(BIN)/pytest $(ARGS)

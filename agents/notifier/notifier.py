@@ -273,6 +273,8 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka pub
         """Ask Kafka and the claims now and then whether they are there."""
         while True:
             problems = {}
+            if self._time.untold:
+                problems["kafka"] = f"takes no records ({self._time.untold})"
             try:
                 async with asyncio.timeout(PROBE_PATIENCE):
                     await all_answer(self._consumer, self._topics.alerts)

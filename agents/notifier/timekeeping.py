@@ -1,4 +1,7 @@
-"""The time that a notifier goes by is Kafka's: learned before the first message, and compared every minute."""
+"""The time that a notifier goes by is Kafka's: learned before the first message, and compared now and then.
+
+Being learned by writing, it tells whether Kafka takes records: what is left of a cluster still lets them be read.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("slawatch.notifier")
 
 # Seconds.
-EVERY = 60.0
+EVERY = 10.0
 PATIENCE = 5.0
 RETRY = 1.0
 
@@ -34,6 +37,8 @@ class Timekeeping:
         self._clock = clock
         self._topic = topic
         self._metrics = metrics
+        self.untold: str | None = None
+        """Why Kafka did not tell its time when it was last asked."""
 
     async def learn(self, producer: AIOKafkaProducer) -> None:
         """Go by Kafka's time; waits until it is told."""
@@ -43,8 +48,10 @@ class Timekeeping:
                     await self._compare(producer)
             except (KafkaError, TimeoutError) as error:
                 log.warning("Kafka does not tell its time: %r", error)
+                self.untold = type(error).__name__
                 await asyncio.sleep(RETRY)
             else:
+                self.untold = None
                 break
 
     async def keep(self, producer: AIOKafkaProducer) -> None:

@@ -17,6 +17,7 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from fake_chat import FakeChat, answers, hangs
 from notices import QUICK, alert_record
 from prometheus_client import generate_latest
@@ -164,7 +165,7 @@ async def test_every_alert_arrives_once_and_a_restart_repeats_none(site: Site, c
         await site.alert(number)
     await eventually(lambda: len(site.chat.posts) == 60, timeout=30)
     await eventually(lambda: all_committed(site), timeout=15)
-    assert not first.problems
+    await eventually(lambda: not first.problems, what="it is ready")
     await site.stop(first)
 
     second = await site.start(await site.claims(claims_at), "desk", "boss")
@@ -365,3 +366,22 @@ async def test_sigterm_ends_clean_after_the_send_under_way(site: Site, redis_url
         assert await asyncio.to_thread(process.wait, 20) == 0
     assert [delivery.state for delivery in await site.deliveries()] == ["sending", "sent"]
     assert await site.left() == 0
+
+
+async def test_a_kafka_that_can_be_read_and_takes_no_records_is_not_enough_to_be_ready(site: Site) -> None:
+    """As where one of three brokers is left, and leads all that is read."""
+
+    async def bytes_taken(most: int) -> None:
+        change = ConfigResource(
+            ConfigResourceType.TOPIC,
+            site.topics.heartbeats,
+            {"max.message.bytes": str(most), "message.timestamp.type": "LogAppendTime"},
+        )
+        await site.admin.alter_configs([change])
+
+    notifier = await site.start(await site.claims(""), "desk")
+    await eventually(lambda: not notifier.problems, timeout=30, what="it is ready")
+    await bytes_taken(1)
+    await eventually(lambda: "takes no records" in notifier.problems.get("kafka", ""), timeout=30, what="it is not")
+    await bytes_taken(1_000_000)
+    await eventually(lambda: not notifier.problems, timeout=30, what="it is ready again")
