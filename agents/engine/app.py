@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 import faust
+from faust.tables.manager import TableManager
 from faust.tables.table import Table
 
 from agents.engine.transport import Host, RawSchema, Transport
@@ -79,6 +80,14 @@ class ChunkTable(Table):  # type: ignore[misc]  # Faust publishes no types
         await self.app.engine.recovered({tp.partition: highwaters[tp] + 1 for tp in active_tps})
 
 
+class Tables(TableManager):  # type: ignore[misc]  # Faust publishes no types
+    """Faust's waits a second at the start for tables that are declared late; ours is there before."""
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()
+
+
 class App(faust.App):  # type: ignore[misc]  # Faust publishes no types
     """A Faust app on the transport of this package: no web server, no autodiscovery, no files of its own."""
 
@@ -93,6 +102,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust publishes no types
             web_enabled=False,
             loghandlers=[],
             store="memory://",
+            TableManager=Tables,
             topic_allow_declare=False,
             topic_disable_leader=True,
             topic_partitions=config.partitions,

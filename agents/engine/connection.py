@@ -143,9 +143,10 @@ def be_patient(producer: AIOKafkaProducer) -> None:
 
     def ask_in_time() -> Any:
         nonlocal pause
-        if pause is not None and not pause.done():
-            return asyncio.shield(pause)
-        pause = asyncio.create_task(asyncio.sleep(BETWEEN, result=False))
+        if client._md_update_fut is None:  # else the answer is under way
+            if pause is not None and not pause.done():
+                return asyncio.shield(pause)
+            pause = asyncio.create_task(asyncio.sleep(BETWEEN, result=False))
         return ask()
 
     client.force_metadata_update = ask_in_time

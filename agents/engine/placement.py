@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NoReturn
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 from aiokafka.partitioner import murmur2
 
+from agents.engine.tail import reading
 from agents.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+
+    from aiokafka import AIOKafkaConsumer
 
     from agents.engine.connection import Connection
 
@@ -58,17 +61,17 @@ async def stay_equal(client: AIOKafkaConsumer, topics: Collection[str], wanted: 
         refuse_unequal({topic: len(there) for topic, there in known.items() if there}, wanted)
 
 
-async def sample(connection: Connection, topics: Iterable[str], count: int) -> set[Place]:
+async def sample(connection: Connection, topics: Collection[str], count: int) -> set[Place]:
     """Where some keys lie of topics with so many partitions; raises KafkaError."""
     found: set[Place] = set()
     try:
-        async with asyncio.timeout(PATIENCE), AIOKafkaConsumer(**connection.aiokafka()) as consumer:
+        async with asyncio.timeout(PATIENCE), reading(connection, *topics) as consumer:
             places = [TopicPartition(topic, number) for topic in topics for number in range(count)]
-            consumer.assign(places)
             begins, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
-            for place in places:
-                consumer.seek(place, begins[place])
             left = {place: SAMPLE for place in places if begins[place] < ends[place]}
+            consumer.assign(list(left))
+            for place in left:
+                consumer.seek(place, begins[place])
             while left:
                 fetched = await consumer.getmany(*left, timeout_ms=1_000, max_records=SAMPLE)
                 for place, records in fetched.items():

@@ -1,17 +1,31 @@
-"""Parts of a topic, read beside the group: the newest records, the keys of a stretch."""
+"""Parts of topics, read beside the group: the newest records, the keys of a stretch."""
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterator, Iterable
 
     from aiokafka import ConsumerRecord
 
     from agents.engine.connection import Connection
+
+
+@asynccontextmanager
+async def reading(connection: Connection, *topics: str) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of no group that knows where these topics lie. Raises KafkaError where no broker answers.
+
+    Partitions are to be assigned and sought in one step: what is assigned is fetched at once, from its end where
+    nothing else was said, and such a fetch holds up all others for half a second.
+    """
+    async with AIOKafkaConsumer(**connection.aiokafka()) as consumer:
+        # Else the first question finds no leader, and is asked again after a tenth of a second.
+        await consumer._client.set_topics(topics)
+        yield consumer
 
 
 async def newest(
@@ -22,7 +36,7 @@ async def newest(
     found: dict[int, list[ConsumerRecord]] = {place.partition: [] for place in places}
     if not places:
         return found
-    async with AIOKafkaConsumer(**connection.aiokafka()) as consumer:
+    async with reading(connection, topic) as consumer:
         begins, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
         left = [place for place in places if begins[place] < ends[place]]
         consumer.assign(left)
@@ -39,7 +53,7 @@ async def keys_between(connection: Connection, topic: str, partition: int, first
     """The keys of a partition's records in [first, end). Raises KafkaError where no broker answers."""
     place = TopicPartition(topic, partition)
     keys: set[bytes] = set()
-    async with AIOKafkaConsumer(**connection.aiokafka()) as consumer:
+    async with reading(connection, topic) as consumer:
         consumer.assign([place])
         consumer.seek(place, first)
         while await consumer.position(place) < end:
