@@ -1,11 +1,12 @@
 """The bot of a DingTalk group: Markdown, signed where it has a secret.
 
-Facts from DingTalk's documentation (open.dingtalk.com: "Custom robot access", "Security settings of custom robots",
-the server API's "Global error codes"): errors answer 200 with `errcode`; a signed request carries `timestamp`, in
-milliseconds and at most an hour off, and `sign`, the Base64 of HMAC-SHA256 of "timestamp\\nsecret" by the secret; 20
-messages a minute, over that the bot is silenced for 10 minutes (130101, 410100); a Markdown text has at most 5,000
-characters and its title, which the conversation list and the notification show, 64 (34016); people are mentioned where
-`at` lists them, everybody where `isAtAll` is true.
+Facts from DingTalk's documentation (open.dingtalk.com: "Custom robot access", "Security settings of custom robots", the
+server API's "Global error codes", and those of "Custom robots send group messages": 310000, 400013, 400101, 400102,
+400105, 400106, 410100, 430101-430104; a token that is none answers 300005): errors answer 200 with `errcode`; a signed
+request carries `timestamp`, in milliseconds and at most an hour off, and `sign`, the Base64 of HMAC-SHA256 of
+"timestamp\\nsecret" by the secret; 20 messages a minute, over that the bot is silenced for 10 minutes (130101, 410100);
+a Markdown text has at most 5,000 characters and its title, which the conversation list and the notification show, 64
+(34016); people are mentioned where `at` lists them, everybody where `isAtAll` is true.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def signed(url: str, secret: str | None, now: int) -> str:
     return f"{url}&timestamp={timestamp}&sign={quote_plus(sign)}"
 
 
-_judged = by_code("errcode", "errmsg", CODES)
+_judged = by_code(CODES, ("errcode", "errmsg"))
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,8 @@ class WebhookSender:
     """Posts to one address; any 2xx means taken. `timeout` in microseconds."""
 
     session: aiohttp.ClientSession
-    url: str
-    headers: Mapping[str, str]
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     timeout: int
     clock: Callable[[], int]
     presentation: Presentation = field(default_factory=Presentation)

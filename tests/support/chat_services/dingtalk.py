@@ -1,7 +1,8 @@
 """The bot of a DingTalk group, by DingTalk's documentation (open.dingtalk.com).
 
 "Custom robot access" (bodies, 20 a minute), "Security settings of custom robots" (the signature, 310000), "Global error
-codes" (34016: a title has at most 64 characters, a Markdown text 5,000).
+codes" (34016: a title has at most 64 characters, a Markdown text 5,000), "Custom robots send group messages" (its own
+codes: 310000, 400013, 400101-400106, 410100, 430101-430104); 300005 is what a token that is none is answered.
 """
 
 import base64
