@@ -175,7 +175,8 @@ class Chain:
     def _sent(self, job: Job, result: Result) -> None:
         site, alert = self._site, job.message.alert
         site.metrics.sent.labels(site.name).inc()
-        if alert.level == "breach" and alert.kind == "raised" and alert.deadline and not alert.record.get("late"):
+        late = bool(alert.record.get("late") or job.hold)  # by its own decision, or by quiet hours
+        if alert.level == "breach" and alert.kind == "raised" and alert.deadline and not late:
             site.metrics.latency.labels(site.name).observe((site.clock() - alert.deadline) / SECOND)
         self.record(job, self.delivery(job, "sent", reference=self.noted(job, result)))
 

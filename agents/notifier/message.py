@@ -97,16 +97,23 @@ def _text(record: Mapping[str, Any], field: str) -> str:
 class Message:
     """An alert for one destination: what is sent at most once.
 
-    `thread` is the reference (Result.reference) of an earlier message there that this one belongs to.
+    `thread` is the reference (Result.reference) of an earlier message there that this one belongs to; `became` tells
+    what became of an alert that was held back, and is told in its place.
     """
 
     alert: Alert
     destination: str
     thread: str | None = field(default=None, compare=False)
+    became: Alert | None = field(default=None, compare=False)
+
+    @property
+    def told(self) -> Alert:
+        """What people read of it."""
+        return self.became or self.alert
 
     @property
     def key(self) -> str:
-        """The key of its outcome on `sla-deliveries`, and of its claim."""
+        """The key of its outcome on `sla-deliveries`, and of its claim: whatever became of its alert, it is one."""
         return key_of(self.alert.alert_id, self.alert.kind, self.destination)
 
 

@@ -19,6 +19,7 @@ from agents.notifier.message import Delivery, Message
 from agents.notifier.progress import Job, Partition
 from agents.notifier.references import References
 from agents.notifier.senders.webhook import WebhookSender
+from agents.notifier.storm import Storm
 from config.destination_types import RateLimit
 from streams.instants import HOUR, MINUTE, SECOND, format_instant
 
@@ -374,11 +375,13 @@ async def test_messages_of_a_lost_partition_are_not_sent() -> None:
 
 
 async def test_latency_counts_breaches_that_were_told_in_time_alone() -> None:
-    async with running_lane(Scripted([SENT]), clock=Clock(START + MINUTE), backoff=QUICK) as rig:
+    clock, at_once = Clock(START + MINUTE), Storm(None, gather=0)
+    async with running_lane(Scripted([SENT]), clock=clock, backoff=QUICK, storm=at_once) as rig:
         for number, fields in enumerate(
             ({"late": True}, {"kind": "corrected"}, {"level": "warning"}, {"deadline": None})
         ):
             rig.put(message(number, **fields))
+        rig.lane.put(Job(message(9), Partition(), 9, hold=START))
         await eventually(lambda: not len(rig.lane))
         assert b"sla_notifier_deadline_to_chat_seconds_count" not in rig.exposed()
 
