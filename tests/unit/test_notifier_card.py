@@ -1,8 +1,9 @@
 """The sentence on the lock screen, and the card around it, before any service's markup."""
 
+import re
 import string
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -20,6 +21,7 @@ from agents.notifier.senders.webhook import webhook_body
 from agents.notifier.sentence import sentence, span
 from agents.notifier.text import clean, fitting, full_width, tame
 from agents.notifier.words import CHINESE, ENGLISH, LANGUAGES
+from streams.alert_record import Subject, operations
 from streams.instants import format_instant
 from streams.policies import TARGETS
 
@@ -95,6 +97,14 @@ def test_the_first_80_characters_name_target_time_and_ticket(target: str) -> Non
 )
 def test_the_sentence_in_chinese(fields: dict[str, Any], expected: str) -> None:
     assert sentence(alert_record(**fields), CHINESE).startswith(expected)
+
+
+@pytest.mark.parametrize("subject", get_args(Subject))
+def test_what_is_wrong_with_the_house_begins_in_the_cards_language(subject: Subject) -> None:
+    record = msgspec.to_builtins(operations(subject, "the words of a log", START, START))
+    assert sentence(record) == "OPERATIONS the words of a log"
+    said = sentence(record, CHINESE)
+    assert re.fullmatch(r"【运维】[\u4e00-\u9fff]{4,}：the words of a log", said), said
 
 
 def test_languages_have_the_same_words_with_the_same_places() -> None:
