@@ -133,6 +133,7 @@ class Delivery(msgspec.Struct, frozen=True):
     members: list[str] | None = None  # of a digest: the keys of its messages
     members_holder: str | None = None  # of a digest: the token that claimed them
     reference: str | None = None  # of one that was sent: the service's own id of it, by which it can be changed
+    named: list[str] | None = None  # of a digest with a reference: the keys of the messages that it tells of one by one
 
     @property
     def key(self) -> str:

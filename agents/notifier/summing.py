@@ -14,6 +14,7 @@ from agents.notifier.claims import Held
 from agents.notifier.decide import Action, decide
 from agents.notifier.digest import digest
 from agents.notifier.http import Outcome
+from agents.notifier.message import key_of
 from streams.instants import SECOND
 
 if TYPE_CHECKING:
@@ -128,7 +129,10 @@ class Summing:
         result = await chain.send(batch, repeat=repeat)
         if result.outcome is Outcome.SENT:
             site.metrics.digests.labels(site.name).inc()
-            await self._ended(batch, "sent", None, reference=chain.noted(batch, result))
+            named = [key_of(str(one["alert_id"]), "raised", site.name) for one in batch.message.alert.record["worst"]]
+            told = {"reference": result.reference, "named": named} if result.reference is not None else {}
+            site.references.learn(self._record(batch, "sent", **told))
+            await self._ended(batch, "sent", None, **told)
         elif result.outcome is Outcome.REFUSED:
             await self._ended(batch, "failed", result.error)
         else:

@@ -446,9 +446,50 @@ async def test_what_became_of_an_alert_changes_its_message_where_the_service_can
     assert [d.reference for d in rig.outcomes.deliveries if d.state == "sent" and d.kind == "raised"] == ["m1", "m2"]
 
 
+def taken(number: int, reference: str, **more: Any) -> Delivery:
+    alert_id = message(number).alert.alert_id
+    return Delivery(alert_id, "raised", "desk", "sent", "", 1, repeat=False, reference=reference, **more)
+
+
+async def test_below_a_digest_is_told_what_became_of_those_that_it_names_and_not_of_the_others() -> None:
+    """Also after a restart, from the record; nobody is called, so it counts as no card in a storm."""
+    told: list[tuple[str, str | None, int]] = []
+
+    class Threading(Changing):
+        async def send(self, message: Message, *, repeat: bool) -> Result:
+            record = message.alert.record
+            told.append((message.alert.kind, message.thread, record.get("count", 0)))
+            return SENT._replace(reference=f"m{len(told)}")
+
+    follows = [Job(message(n, kind="recovered"), Partition(), n, only_change=True) for n in (1, 2, 6, 9)]
+    pace, storm = Pace(cards=1), Storm(1, gather=0)
+    async with running_lane(Threading(), pace=pace, storm=storm, references=(references := References())) as rig:
+        for number in range(1, 8):
+            rig.put(message(number, elapsed_seconds=10_000.0 - number))
+        await eventually(lambda: not len(rig.lane))
+        for job in follows[:2]:
+            rig.lane.put(job)
+        await eventually(lambda: not len(rig.lane))
+        records = rig.outcomes.deliveries
+    assert told == [("digest", None, 7), ("recovered", "m1", 0), ("recovered", "m1", 0)]
+    (digest,) = [each for each in records if each.kind == "digest" and each.state == "sent"]
+    assert digest.named == [message(number).key for number in range(1, 6)], "the five worst"
+    again = References()
+    for record in records:
+        again.learn(record)
+    async with running_lane(Threading(), pace=pace, storm=storm, references=again) as rig:
+        for job in follows[2:]:
+            rig.lane.put(job)
+        await eventually(lambda: not len(rig.lane))
+        rig.lane.put(Job(message(3, kind="acknowledged"), Partition(), 3, only_change=True))
+        await eventually(lambda: not len(rig.lane))
+    assert told[3:] == [("acknowledged", "m1", 0)], "the sixth was counted, of the ninth nothing was told"
+    assert references.of(message(1).key) is None, "a digest is not changed"
+
+
 async def test_a_message_can_be_changed_after_a_restart_for_its_reference_is_on_record() -> None:
     references = References()
-    references.note(message(1).key, "m77")
+    references.learn(taken(1, "m77"))
     sender = Changing()
     async with running_lane(sender, references=references) as rig:
         rig.put(message(1, kind="recovered"))
@@ -483,9 +524,9 @@ async def test_a_change_of_unknown_result_is_made_again_and_is_no_repeat() -> No
 
 async def test_the_references_used_least_lately_are_forgotten() -> None:
     references = References(most=2)
-    for key in "abac":
-        references.note(key, key.upper())
-    assert [references.of(key) for key in "abc"] == ["A", None, "C"]
+    for number in (1, 2, 1, 3):
+        references.learn(taken(number, f"m{number}"))
+    assert [references.of(message(number).key) for number in (1, 2, 3)] == ["m1", None, "m3"]
 
 
 async def test_several_tickets_are_under_way_at_a_time_and_of_one_ticket_one() -> None:
@@ -572,7 +613,8 @@ async def test_changes_are_no_storm_and_wait_for_none() -> None:
     references, sender = References(), Changing()
     changes = [message(number, kind="recovered") for number in range(5)]
     for change in changes:
-        references.note(message(int(change.alert.alert_id, 16)).key, f"m{change.alert.alert_id[-1]}")
+        number = int(change.alert.alert_id, 16)
+        references.learn(taken(number, f"m{number}"))
     async with running_lane(sender, references=references, pace=Pace(cards=1)) as rig:
         for change in changes:
             rig.lane.put(Job(change, rig.partition, 0, only_change=True))
