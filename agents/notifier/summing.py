@@ -20,7 +20,7 @@ from streams.instants import SECOND
 if TYPE_CHECKING:
     from agents.notifier.chain import Chain
     from agents.notifier.claims import Claim
-    from agents.notifier.message import Delivery, State
+    from agents.notifier.message import Delivery, Message, State
     from agents.notifier.progress import Batch, Job
     from agents.notifier.site import Site
 
@@ -129,8 +129,8 @@ class Summing:
         result = await chain.send(batch, repeat=repeat)
         if result.outcome is Outcome.SENT:
             site.metrics.digests.labels(site.name).inc()
-            named = [key_of(str(one["alert_id"]), "raised", site.name) for one in batch.message.alert.record["worst"]]
-            told = {"reference": result.reference, "named": named} if result.reference is not None else {}
+            named = None if result.reference is None else _named(batch.message)
+            told: dict[str, Any] = {"reference": result.reference, "named": named}
             site.references.learn(self._record(batch, "sent", **told))
             await self._ended(batch, "sent", None, **told)
         elif result.outcome is Outcome.REFUSED:
@@ -171,6 +171,11 @@ class Summing:
 
     def _record(self, batch: Batch, state: State, error: str | None = None, **more: Any) -> Delivery:
         return self._chain.delivery(batch, state, error, **_members(batch), **more)
+
+
+def _named(digest: Message) -> list[str]:
+    """The keys of the messages that it tells of one by one."""
+    return [key_of(str(one["alert_id"]), "raised", digest.destination) for one in digest.alert.record["worst"]]
 
 
 def _members(batch: Batch) -> dict[str, Any]:

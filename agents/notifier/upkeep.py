@@ -20,7 +20,7 @@ from agents.one_partition import OnePartition
 from agents.redis import client
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
     import aiohttp
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from config.routes import Routing
     from config.settings import Settings
     from streams.alert_record import Subject
+
+AGAIN = 5.0
+"""Seconds until a part that failed begins anew."""
 
 log = logging.getLogger("slawatch.notifier")
 
@@ -125,8 +128,8 @@ async def upkeep(
         signs = Signs(wall_clock)
         house = Upkeep(routing, silences, feeds, signs, lasting, problems)
         parts = [
-            feeds.run(),
-            SignReader(connection, topics.heartbeats, signs, wall_clock).run(),
+            feeds.run,
+            SignReader(connection, topics.heartbeats, signs, wall_clock).run,
             Monitor(
                 lasting.watch,
                 house.troubles,
@@ -135,12 +138,12 @@ async def upkeep(
                 wall_clock,
                 house.unknown,
                 partial(house.recall, connection, topics.alerts),
-            ).run(),
+            ).run,
         ]
         if settings.heartbeat_url is not None:
             call = caller(session, settings.heartbeat_url.get_secret_value())
-            parts.append(DeadMan(call, house.unwell, wall_clock).run())
-        tasks = [asyncio.create_task(_kept_up(part)) for part in parts]
+            parts.append(DeadMan(call, house.unwell, wall_clock).run)
+        tasks = [asyncio.create_task(kept_up(part)) for part in parts]
         try:
             yield house
         finally:
@@ -149,10 +152,13 @@ async def upkeep(
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _kept_up(part: Coroutine[Any, Any, None]) -> None:
-    """What goes wrong beside the deliveries must not be silent, nor end them."""
-    try:
-        await part
-    except Exception:
-        log.exception("a part of the notifier's upkeep ended")
-        raise
+async def kept_up(part: Callable[[], Awaitable[None]], again: float = AGAIN) -> None:
+    """What goes wrong beside the deliveries must not be silent, nor end them, nor leave them alone: it begins anew."""
+    while True:
+        try:
+            await part()
+        except Exception:
+            log.exception("a part of the notifier's upkeep failed; it begins anew in %g s", again)
+            await asyncio.sleep(again)
+        else:
+            return
