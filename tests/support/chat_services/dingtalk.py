@@ -26,8 +26,10 @@ def acts(body: dict[str, Any]) -> Acts:
     """What acts in a message, as DingTalk reads it."""
     at, shown = body.get("at", {}), body["markdown"]
     everybody = {"everybody"} if at.get("isAtAll") else set()
-    called = frozenset({*at.get("atUserIds", []), *at.get("atMobiles", []), *everybody})
-    tags = frozenset(re.findall(r"@[\w.-]+", shown["text"]))
+    numbers = {number for number in at.get("atMobiles", []) if f"@{number}" in shown["text"]}
+    users = {user for user in at.get("atUserIds", []) if not re.fullmatch(r"1\d{10}|\+\d+-\d+", user)}
+    called = frozenset({*users, *numbers, *everybody})
+    tags = frozenset(re.findall(r"@[\w.+-]+", shown["text"]))
     return everything(
         Acts(mentions=called | {tag.lstrip("@") for tag in tags}), markdown(shown["text"]), bare(shown["title"])
     )
