@@ -161,7 +161,8 @@ def _silenced(question: Question, silences: Mapping[str, Silence] | None) -> str
     silence = silencing(silences.values(), question.alert, question.now)
     if silence is None:
         return "silences: none"
-    return f"silenced until {format_instant(silence.span()[1])} by {silence.id}: {silence.reason} ({silence.by})"
+    until = format_instant(silence.span()[1])
+    return f"but nobody is told: silenced until {until} by {silence.id}: {silence.reason} ({silence.by})"
 
 
 def _record(content: bytes, ticket: str | None) -> dict[str, Any]:

@@ -139,7 +139,7 @@ def test_a_silence_is_told_with_its_reason(path: Path) -> None:
         at="2026-01-06T11:00:00Z",
     )
     for team, last in (
-        ("billing", "silenced until 2026-01-06T13:00:00Z by 5f2c9a: maintenance (lead@desk)"),
+        ("billing", "but nobody is told: silenced until 2026-01-06T13:00:00Z by 5f2c9a: maintenance (lead@desk)"),
         ("tech", "silences: none"),
     ):
         alert = {"level": "breach", "team": team}
