@@ -84,16 +84,22 @@ class Backlog:
         return [job for job in self.queue if not job.busy and job.due <= now and not _apart(job)]
 
     def card(self, now: float, *, storm: bool) -> tuple[Job | None, float | None]:
-        """The first that may go out by itself, of which there are few in a storm; else the seconds until one is due."""
+        """The first that may go out by itself, of which there are few in a storm; else the seconds until one is due.
+
+        What only changes a message lets the others pass: it calls nobody, and many may come at once.
+        """
+        change: Job | None = None
         due: float | None = None
         for job, first in self._by_ticket():
             if not first or job.busy:
                 continue
             if job.due > now:
                 due = job.due - now if due is None else min(due, job.due - now)
+            elif job.only_change:
+                change = change or job
             elif job.alone or _apart(job) or not (storm or job.hold):
                 return job, None
-        return None, due
+        return change, None if change is not None else due
 
     def to_sum_up(self, now: float, most: int, *, only_held: bool) -> list[Job]:
         """At most so many for one digest, which all may have arrived before, or none of them."""

@@ -512,6 +512,25 @@ async def test_where_nothing_can_be_changed_it_is_told_anew() -> None:
     ]
 
 
+async def test_many_changes_hold_up_no_message_that_calls_somebody() -> None:
+    """Fifty breaches are answered at once, of which the service lets one be changed a second: then there is another."""
+    references, sender = References(), Changing()
+    for number in range(50):
+        references.learn(taken(number, f"m{number}"))
+    pace = Pace(RateLimit(1, SECOND // 20))
+    async with running_lane(sender, pace=pace, references=references) as rig:
+        for number in range(50):
+            rig.lane.put(Job(message(number, kind="recovered"), Partition(), number, only_change=True))
+        await eventually(lambda: len(sender.done) > 2)
+        late = format_instant(START + MINUTE)
+        rig.put(message(99, decided_at=late))
+        rig.put(message(7, kind="corrected", decided_at=late))
+        await eventually(lambda: ("send", "raised") in sender.done)
+        assert len(sender.done) < 10
+        await eventually(lambda: len(sender.done) == 52)
+    assert sender.done.index(("m7", "recovered")) < sender.done.index(("send", "corrected")), "a ticket keeps its order"
+
+
 async def test_a_change_of_unknown_result_is_made_again_and_is_no_repeat() -> None:
     sender = Changing(UNKNOWN, FAILED, SENT)
     async with running_lane(sender) as rig:
