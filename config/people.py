@@ -23,7 +23,7 @@ _EVERYBODY = ("all", "everyone", "here", "channel")
 _EXAMPLES = {
     "slack": "the member id, U024BE7LH",
     "teams": "the user principal name or the object id, ann@example.com",
-    "dingtalk": "the user id or the mobile number",
+    "dingtalk": "the user id or the mobile number, 13800000000 or +852-60000000",
     "wecom": "the user id",
     "feishu": "the open id, ou_...",
     "email": "an address, ann@example.com",

@@ -49,6 +49,10 @@ def read_secret(environ: Mapping[str, str], name: str) -> str | None:
     return secret
 
 
+UNSET = "https://unset.invalid"
+"""Stands for a secret that is not known: a name that leads nowhere (RFC 2606)."""
+
+
 class StandIns(dict[str, str]):
     """The environment, where a missing secret is noted: a file is checked where its secrets are not known."""
 
@@ -62,5 +66,5 @@ class StandIns(dict[str, str]):
             return super().get(name, default)
         if not super().get(f"{name}_FILE"):
             self.asked.append(name)
-            return "https://unset.invalid"
+            return UNSET
         return default

@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.alert_record import STANDING, Alert, read
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Collection, Iterable
-
-    from agents.engine.connection import Connection
+    from collections.abc import Iterable
 
 
 class Found:
@@ -44,19 +41,3 @@ class Found:
     def alerts(self) -> list[Alert]:
         """Those that were raised and still hold; of kind `acknowledged` where that was told by whom."""
         return list(self._open.values())
-
-
-Values = list[bytes | None]
-
-
-async def alerts_on(reach: Connection, topic: str, numbers: Collection[int]) -> AsyncGenerator[Values, None]:
-    """The values of a topic's partitions, as far as they go at the call. Raises KafkaError."""
-    async with AIOKafkaConsumer(**reach.aiokafka(), group_id=None, enable_auto_commit=False) as consumer:
-        places = [TopicPartition(topic, number) for number in numbers]
-        consumer.assign(places)
-        begins, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
-        for place in places:
-            consumer.seek(place, begins[place])
-        while places := [place for place in places if await consumer.position(place) < ends[place]]:
-            for records in (await consumer.getmany(*places, timeout_ms=1_000)).values():
-                yield [record.value for record in records]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import getpass
-from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import click
 
 from agents.ack.events import LONGEST_NAME, LONGEST_NOTE, Acknowledgements, NotWritten, acknowledged
-from agents.ack.open_alerts import Found, alerts_on
+from agents.ack.open_alerts import Found
 from agents.engine import wall_clock
 from agents.kafka import Fault, connection, faults
 from agents.loop import run
+from agents.topic_reading import records
 from agents.topics import Topics, present
 from config.settings import load_settings
 from streams.events import TOPIC_OF
@@ -65,9 +65,8 @@ async def _take(settings: Settings, found: Found, who: str, note: str | None) ->
     written = topics.name(TOPIC_OF["alert_acknowledged"])
     numbers = range((await present(reach, [topics.alerts]))[topics.alerts])
     await present(reach, [written], to_write=True)
-    async with aclosing(alerts_on(reach, topics.alerts, numbers)) as batches:
-        async for values in batches:
-            found.read(values)
+    async for record in records(reach, topics.alerts, numbers):
+        found.read([record.value])
     onto = Acknowledgements(reach, written)
     try:
         for alert in found.alerts:

@@ -21,10 +21,10 @@ from agents.notifier.silences import Silence, known, silencing
 from agents.one_partition import OnePartition
 from agents.topics import Topics, present
 from config.errors import ConfigError, Problem
-from config.rota import on_call
+from config.rota import Feed, on_call
 from config.routes import HOURS
 from config.routing import ALERT_VALUES, load_routing
-from config.secret import StandIns
+from config.secret import UNSET, StandIns
 from config.settings import load_settings, variable
 from streams.alert_record import follows
 from streams.instants import SECOND, format_instant, parse_instant
@@ -161,7 +161,8 @@ def _silenced(question: Question, silences: Mapping[str, Silence] | None) -> str
     silence = silencing(silences.values(), question.alert, question.now)
     if silence is None:
         return "silences: none"
-    return f"silenced until {format_instant(silence.span()[1])} by {silence.id}: {silence.reason} ({silence.by})"
+    until = format_instant(silence.span()[1])
+    return f"but nobody is told: silenced until {until} by {silence.id}: {silence.reason} ({silence.by})"
 
 
 def _record(content: bytes, ticket: str | None) -> dict[str, Any]:
@@ -189,11 +190,15 @@ def _decided(alert: Mapping[str, Any]) -> int:
 
 async def _rotas(settings: Settings, routing: Routing) -> Mapping[str, Rota]:
     """As they are now: feeds are fetched, or are what a notifier of this host fetched last."""
+    unset = {name for name, rota in routing.rotas.items() if isinstance(rota.turns, Feed) and UNSET in rota.turns.url}
+    for name in sorted(unset):
+        click.echo(f"the calendar of the rota {name} is not asked: its address holds what is not set here", err=True)
+    asked = {name: rota for name, rota in routing.rotas.items() if name not in unset}
     async with open_session() as session:
         folder = settings.data_dir / "rotas"
-        feeds = RotaFeeds(routing.rotas, routing.people, fetcher(session), wall_clock, NotifierMetrics(), folder)
+        feeds = RotaFeeds(asked, routing.people, fetcher(session), wall_clock, NotifierMetrics(), folder)
         await feeds.refresh()
-        return feeds.rotas
+        return {**routing.rotas, **feeds.rotas}
 
 
 def _silences(settings: Settings) -> Mapping[str, Silence]:

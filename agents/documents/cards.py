@@ -21,6 +21,7 @@ from agents.notifier.senders.teams import teams_body
 from agents.notifier.senders.webhook import webhook_body
 from agents.notifier.senders.wecom import wecom_body
 from agents.notifier.words import LANGUAGES
+from streams.alert_record import STANDING
 from streams.instants import parse_instant
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def _digest() -> dict[str, Any]:
         "kind": "digest",
         "level": "breach",
         "alert_ids": [f"{number:024x}" for number in range(1234)],
+        "count": 1234,
         "counts": counts,
         "worst": [_alert(1042 + n, elapsed_seconds=1020.0 + 600 * (5 - n)) for n in range(5)],
         "since": "2026-03-02T09:59:00Z",
@@ -96,11 +98,18 @@ def _digest() -> dict[str, Any]:
 def _samples() -> dict[str, dict[str, Any]]:
     taken = {"acknowledged_by": "duty-1", "acknowledged_at": "2026-03-02T10:01:00Z"}
     answered = {"kind": "recovered", "elapsed_seconds": 1380.0}
+    message = "the destination pager takes no messages: HTTP 503"
+    nobody: dict[str, Any] = dict.fromkeys(("policy", "priority", "team", "channel", "deadline"))
+    nobody |= {"limit_seconds": None, "elapsed_seconds": None, "ticket_id": "", "destination": "pager"}
     return {
+        "warning": _alert(level="warning", threshold="80%", elapsed_seconds=720.0, decided_at="2026-03-02T09:55:00Z"),
         "breach": _alert(),
+        "escalation": _alert(level="escalation", step=1, elapsed_seconds=1800.0),
         "acknowledged": _alert() | {"kind": "acknowledged"} | taken,
         "recovered": _alert() | answered | taken,
+        "corrected": _alert(kind="corrected", elapsed_seconds=840.0),
         "digest": _digest(),
+        "operations": _alert(level="operations", target="delivery", message=message, **nobody),
     }
 
 
@@ -165,7 +174,8 @@ def _picture(service: str, sample: str, record: Mapping[str, Any], language: str
 
 
 def _acknowledge(record: Mapping[str, Any]) -> str | None:
-    return None if record.get("kind") != "raised" else "https://sla.example.com/ack/0123456789abcdef"
+    asked = record.get("kind") == "raised" and record.get("level") in STANDING
+    return "https://sla.example.com/ack/0123456789abcdef" if asked else None
 
 
 def _page() -> str:

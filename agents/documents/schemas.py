@@ -136,6 +136,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "members": "Of a digest: the keys of the messages that it sums up.",
         "members_holder": "Of a digest: what holds those messages meanwhile.",
         "reference": "The service's own id of a message that it took, by which it can be changed.",
+        "named": "Of a digest that has a reference: the keys of the messages that it tells of one by one.",
     },
     "Silence": {
         "id": "The silence's id, and the record's key. A later record takes the place of an earlier one.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ class Backlog:
     def __init__(self) -> None:
         self.queue: list[Job] = []
         self._held: list[tuple[int, int, Job]] = []  # a heap, by instant
+        self._late: dict[str, Job] = {}  # by alert, what is or was held and is not told yet
         self._numbers = count()
 
     def __len__(self) -> int:
@@ -35,6 +37,8 @@ class Backlog:
 
     def put(self, job: Job, instant: int) -> None:
         """Take on a message."""
+        if job.hold and job.message.alert.kind == "raised":
+            self._late[job.message.alert.alert_id] = job
         if job.hold > instant and not job.silence:
             heappush(self._held, (job.hold, next(self._numbers), job))
         else:
@@ -44,6 +48,12 @@ class Backlog:
         """What was held until now is held no longer."""
         while self._held and (self._held[0][0] <= instant or len(self._held) > HELD):
             self._line_up(heappop(self._held)[2])
+
+    def became(self, alert: Alert) -> None:
+        """What became of an alert: where that is held back, people are told this in its place."""
+        job = self._late.get(alert.alert_id)
+        if job is not None and not job.busy:
+            job.message = replace(job.message, became=alert)
 
     def _line_up(self, job: Job) -> None:
         alert, place = job.message.alert, len(self.queue)
@@ -59,11 +69,14 @@ class Backlog:
         """A partition lost meanwhile has taken its messages out already."""
         if job in self.queue:
             self.queue.remove(job)
+        if job.hold and self._late.get(job.message.alert.alert_id) is job:
+            del self._late[job.message.alert.alert_id]
 
     def drop_dead(self) -> None:
         """Forget messages of partitions that are not ours any more."""
         self.queue = [job for job in self.queue if job.partition.live]
         self._held = [item for item in self._held if item[2].partition.live]
+        self._late = {alert_id: job for alert_id, job in self._late.items() if job.partition.live}
         heapify(self._held)
 
     def summable(self, now: float) -> list[Job]:
@@ -71,16 +84,22 @@ class Backlog:
         return [job for job in self.queue if not job.busy and job.due <= now and not _apart(job)]
 
     def card(self, now: float, *, storm: bool) -> tuple[Job | None, float | None]:
-        """The first that may go out by itself, of which there are few in a storm; else the seconds until one is due."""
+        """The first that may go out by itself, of which there are few in a storm; else the seconds until one is due.
+
+        What only changes a message lets the others pass: it calls nobody, and many may come at once.
+        """
+        change: Job | None = None
         due: float | None = None
         for job, first in self._by_ticket():
             if not first or job.busy:
                 continue
             if job.due > now:
                 due = job.due - now if due is None else min(due, job.due - now)
+            elif job.only_change:
+                change = change or job
             elif job.alone or _apart(job) or not (storm or job.hold):
                 return job, None
-        return None, due
+        return change, None if change is not None else due
 
     def to_sum_up(self, now: float, most: int, *, only_held: bool) -> list[Job]:
         """At most so many for one digest, which all may have arrived before, or none of them."""

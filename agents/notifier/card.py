@@ -142,7 +142,7 @@ def card_of(message: Message, presentation: Presentation) -> Card:
     """The card of a message. What asks for something to be done calls the one who is on call for it; a digest, the
     one for the worst that it sums up.
     """
-    alert = message.alert
+    alert = message.told
     record = next(_worst(alert.record), None) if alert.kind == "digest" else alert.record
     called = None
     if record is not None and presentation.on_call is not None and alert.kind in ("raised", "digest"):

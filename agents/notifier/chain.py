@@ -45,8 +45,8 @@ class Chain:
     async def deliver(self, job: Job) -> None:
         """One turn of one message. Raises ClaimsUnavailable."""
         site, alert = self._site, job.message.alert
-        if job.only_change and self._change(job.message) is None:
-            self.skip(job)  # its alert was told within a digest, or not at all
+        if job.only_change and self._above(job.message) is None:
+            self.skip(job)  # its alert was one of many in a digest, or not told at all
             return
         asked = site.ticks()
         claim = await self.claim(job.message.key, job.token, job.over)
@@ -103,7 +103,8 @@ class Chain:
         """Send, unless it is later than `latest`: this process may have stood still, and another may be at it."""
         site = self._site
         change = self._change(job.message)
-        if not await self.place(card=not job.alone and change is None):
+        quiet = job.alone or job.only_change or change is not None
+        if not await self.place(card=not quiet):
             await self.release(job)
             return
         # Whoever has neither us nor our claims to ask is told that it may soon have arrived. Claims that die with
@@ -120,8 +121,9 @@ class Chain:
         result = Result(Outcome.REFUSED)
         if change is not None:
             result = await self._edit(job, change)
-        if result.outcome is Outcome.REFUSED and not job.only_change:
-            site.storm.sent(site.ticks())
+        if result.outcome is Outcome.REFUSED and (change is None or not job.only_change):
+            if not job.only_change:
+                site.storm.sent(site.ticks())
             result = await self.send(job, repeat=repeat)
         if result.outcome is Outcome.SENT:
             self._sent(job, result)
@@ -161,29 +163,26 @@ class Chain:
 
     def _change(self, message: Message) -> str | None:
         """What the service calls the message that this one changes; None where it is to be a message of its own."""
-        return self._raised(message) if message.alert.follows and self.edits else None
+        return self._site.references.of(_raised(message)) if message.alert.follows and self.edits else None
 
     def _threaded(self, message: Message) -> Message:
         """What follows on a message goes below it, where the service can."""
-        raised = self._raised(message) if message.alert.kind not in ("raised", DIGEST) else None
-        return message if raised is None else replace(message, thread=raised)
+        above = self._above(message) if message.alert.kind not in ("raised", DIGEST) else None
+        return message if above is None else replace(message, thread=above)
 
-    def _raised(self, message: Message) -> str | None:
-        """What the service calls the message that raised this alert, if it tells such names."""
-        return self._site.references.of(key_of(message.alert.alert_id, "raised", message.destination))
+    def _above(self, message: Message) -> str | None:
+        """What the service calls the message that told of this alert, alone or as one that a digest names."""
+        return self._site.references.thread(_raised(message))
 
     def _sent(self, job: Job, result: Result) -> None:
         site, alert = self._site, job.message.alert
         site.metrics.sent.labels(site.name).inc()
-        if alert.level == "breach" and alert.kind == "raised" and alert.deadline and not alert.record.get("late"):
+        late = bool(alert.record.get("late") or job.hold)  # by its own decision, or by quiet hours
+        if alert.level == "breach" and alert.kind == "raised" and alert.deadline and not late:
             site.metrics.latency.labels(site.name).observe((site.clock() - alert.deadline) / SECOND)
-        self.record(job, self.delivery(job, "sent", reference=self.noted(job, result)))
-
-    def noted(self, errand: Job | Batch, result: Result) -> str | None:
-        """The service's own id of a message it took, remembered for what will change it."""
-        if (reference := result.reference) is not None:
-            self._site.references.note(errand.message.key, reference)
-        return reference
+        delivery = self.delivery(job, "sent", reference=result.reference)
+        site.references.learn(delivery)
+        self.record(job, delivery)
 
     def fail(self, job: Job, error: str, digest: str | None = None) -> None:
         """The destination refused it for good."""
@@ -283,6 +282,11 @@ class Chain:
         else:  # it was not sent, or nobody knows: the message goes on by itself
             job.over = holder
             job.unknown = job.unknown or fate == "unknown" or holder.startswith(AGAIN)
+
+
+def _raised(message: Message) -> str:
+    """The key of the message that raised this alert."""
+    return key_of(message.alert.alert_id, "raised", message.destination)
 
 
 def nothing() -> None:

@@ -183,8 +183,7 @@ class Refill:
                     total += len(deliveries)
                     for delivery in deliveries:
                         begun.read(delivery)
-                        if delivery.reference is not None:
-                            self._references.note(delivery.key, delivery.reference)
+                        self._references.learn(delivery)
                     await self._claims.finish((d.key, d.state) for d in deliveries if d.state in FINAL)
             await self._claims.left(begun.own.items())
             await self._claims.left(begun.summed_up.items())  # after: what a message's own record says goes first

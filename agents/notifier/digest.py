@@ -22,9 +22,9 @@ def digest(digest_id: str, destination: str, messages: Sequence[Message], now: i
 
     It is as old as the youngest of them, so it is given up only when all of them would be.
     """
-    alerts = [message.alert for message in messages]
+    alerts = [message.told for message in messages]
     counts = Counter((_text(a.record, "team"), _text(a.record, "priority"), level_of(a)) for a in alerts)
-    decided = [alert.decided_at for alert in alerts]
+    decided = [message.alert.decided_at for message in messages]
     worst = worst_of(alerts)
     level = max((alert.level for alert in alerts), key=lambda level: _SEVERITY.get(level, 0))
     record = {

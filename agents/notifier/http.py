@@ -33,6 +33,7 @@ _JUDGED_AT_MOST = 1 << 16  # a service may repeat the whole message
 _SHOWN = 200  # characters of it
 _SEPARATORS = re.compile(r"[/?&=;:,\s]+")
 _SHORTEST_SECRET = 6
+_TOO_OFTEN = re.compile(r"(?i)too (?:fast|many|often|frequent)|frequency limit|rate.?limit|限流|频率|频繁|太快")
 
 
 class Outcome(Enum):
@@ -178,9 +179,16 @@ def _judged(response: aiohttp.ClientResponse, said: str, clock: Callable[[], int
         return Result(Outcome.REFUSED, f"HTTP {status}: redirects are not followed")
     if status == 504:  # a gateway waited in vain: the one behind it may have taken the message
         return Result(Outcome.UNKNOWN, error)
-    if status // 100 == 2 or status in (408, 429) or status >= 500:
+    if status // 100 == 2 or status in (408, 429) or status >= 500 or too_often(said):
         return Result(Outcome.FAILED, error, retry_after(response.headers.get("Retry-After"), clock()))
     return Result(Outcome.REFUSED, error)
+
+
+def too_often(said: str) -> bool:
+    """Whether a service says that it is asked too often. Some say so by a code or a status that means a bad request
+    otherwise: what is sent later is taken.
+    """
+    return _TOO_OFTEN.search(said) is not None
 
 
 def retry_after(header: str | None, now: int) -> int | None:

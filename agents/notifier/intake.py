@@ -72,6 +72,8 @@ class Intake:
                 jobs = self._jobs(alert, partition, record.offset)
                 if not jobs and not alert.follows:
                     self._metrics.unrouted.inc()
+                for lane in self.lanes.values():
+                    self._follow(alert, lane, jobs)
                 for job in jobs:
                     lane = self.lanes[job.message.destination]
                     if lane.name not in partition.behind and lane.room > 0:
@@ -89,9 +91,12 @@ class Intake:
                 partition.behind[lane.name] = record.offset
                 return
             alert = self._read(record)
-            for job in self._jobs(alert, partition, record.offset) if alert is not None else ():
-                if job.message.destination == lane.name:
-                    lane.put(job)
+            if alert is not None:
+                jobs = self._jobs(alert, partition, record.offset)
+                self._follow(alert, lane, jobs)
+                for job in jobs:
+                    if job.message.destination == lane.name:
+                        lane.put(job)
             partition.behind[lane.name] = record.offset + 1
         self.caught_up(partition, lane, partition.behind[lane.name])
 
@@ -118,6 +123,11 @@ class Intake:
             self._metrics.bad.inc()
             log.error("offset %d is no alert and is passed over: %s", record.offset, error)
             return None
+
+    def _follow(self, alert: Alert, lane: Lane, jobs: Iterable[Job]) -> None:
+        """What became of an alert that waits at a lane is told with it, unless the lane gets a message of its own."""
+        if alert.follows and not any(job.message.destination == lane.name and not job.only_change for job in jobs):
+            lane.became(alert)
 
     def _jobs(self, alert: Alert, partition: Partition, offset: int) -> list[Job]:
         """By the hour at which it was decided, so that an alert read again goes where it went before.

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from agents.notifier.deliveries import Log
     from agents.notifier.http import Result, Sender
     from agents.notifier.limits import Limits
+    from agents.notifier.message import Alert
     from agents.notifier.metrics import NotifierMetrics
     from agents.notifier.progress import Job
 
@@ -145,6 +146,10 @@ class Lane:
         self._backlog.put(job, self._clock())
         job.partition.opened(job.offset)
         self._wake.set()
+
+    def became(self, alert: Alert) -> None:
+        """What became of an alert, which may wait here until quiet hours are over."""
+        self._backlog.became(alert)
 
     def drop_dead(self) -> None:
         """Forget messages of partitions that are not ours any more."""

@@ -97,16 +97,23 @@ def _text(record: Mapping[str, Any], field: str) -> str:
 class Message:
     """An alert for one destination: what is sent at most once.
 
-    `thread` is the reference (Result.reference) of an earlier message there that this one belongs to.
+    `thread` is the reference (Result.reference) of an earlier message there that this one belongs to; `became` tells
+    what became of an alert that was held back, and is told in its place.
     """
 
     alert: Alert
     destination: str
     thread: str | None = field(default=None, compare=False)
+    became: Alert | None = field(default=None, compare=False)
+
+    @property
+    def told(self) -> Alert:
+        """What people read of it."""
+        return self.became or self.alert
 
     @property
     def key(self) -> str:
-        """The key of its outcome on `sla-deliveries`, and of its claim."""
+        """The key of its outcome on `sla-deliveries`, and of its claim: whatever became of its alert, it is one."""
         return key_of(self.alert.alert_id, self.alert.kind, self.destination)
 
 
@@ -126,6 +133,7 @@ class Delivery(msgspec.Struct, frozen=True):
     members: list[str] | None = None  # of a digest: the keys of its messages
     members_holder: str | None = None  # of a digest: the token that claimed them
     reference: str | None = None  # of one that was sent: the service's own id of it, by which it can be changed
+    named: list[str] | None = None  # of a digest with a reference: the keys of the messages that it tells of one by one
 
     @property
     def key(self) -> str:

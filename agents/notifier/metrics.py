@@ -89,7 +89,7 @@ class NotifierMetrics:
         self.behind = self._gauge("behind", "1 while a destination's messages wait in Kafka, for its queue is full.")
         self.latency = Histogram(
             "sla_notifier_deadline_to_chat_seconds",
-            "From a breach's deadline to the moment a destination took its message, late alerts apart.",
+            "From a breach's deadline to the moment a destination took its message, late and held alerts apart.",
             ["destination"],
             buckets=BUCKETS,
             registry=self.registry,

@@ -24,7 +24,9 @@ def sentence(alert: Mapping[str, Any], words: Mapping[str, str] = ENGLISH) -> st
     `BREACH first response overdue 2m: ticket T-1 (urgent, billing, chat) limit 15m`.
     """
     if alert.get("message"):
-        return words["opening"].format(level=_level(alert, words), what=tame(alert["message"], MESSAGE_LENGTH))
+        what, topic = tame(alert["message"], MESSAGE_LENGTH), words.get(f"about_{alert.get('target')}")
+        what = words["fact"].format(label=topic, value=what) if topic else what
+        return words["opening"].format(level=_level(alert, words), what=what)
     if alert.get("kind") == "digest":
         return _gathered(alert, words)
     what = " ".join(part for part in (target_name(alert, words), _event(alert, words)) if part)

@@ -14,12 +14,13 @@ from agents.notifier.claims import Held
 from agents.notifier.decide import Action, decide
 from agents.notifier.digest import digest
 from agents.notifier.http import Outcome
+from agents.notifier.message import key_of
 from streams.instants import SECOND
 
 if TYPE_CHECKING:
     from agents.notifier.chain import Chain
     from agents.notifier.claims import Claim
-    from agents.notifier.message import Delivery, State
+    from agents.notifier.message import Delivery, Message, State
     from agents.notifier.progress import Batch, Job
     from agents.notifier.site import Site
 
@@ -128,7 +129,10 @@ class Summing:
         result = await chain.send(batch, repeat=repeat)
         if result.outcome is Outcome.SENT:
             site.metrics.digests.labels(site.name).inc()
-            await self._ended(batch, "sent", None, reference=chain.noted(batch, result))
+            named = None if result.reference is None else _named(batch.message)
+            told: dict[str, Any] = {"reference": result.reference, "named": named}
+            site.references.learn(self._record(batch, "sent", **told))
+            await self._ended(batch, "sent", None, **told)
         elif result.outcome is Outcome.REFUSED:
             await self._ended(batch, "failed", result.error)
         else:
@@ -167,6 +171,11 @@ class Summing:
 
     def _record(self, batch: Batch, state: State, error: str | None = None, **more: Any) -> Delivery:
         return self._chain.delivery(batch, state, error, **_members(batch), **more)
+
+
+def _named(digest: Message) -> list[str]:
+    """The keys of the messages that it tells of one by one."""
+    return [key_of(str(one["alert_id"]), "raised", digest.destination) for one in digest.alert.record["worst"]]
 
 
 def _members(batch: Batch) -> dict[str, Any]:

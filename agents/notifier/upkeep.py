@@ -5,21 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agents.endings import endings_of_routing
 from agents.engine import wall_clock
 from agents.notifier.deadman import DeadMan, caller
-from agents.notifier.monitor import Monitor, Teller
+from agents.notifier.monitor import Monitor, Teller, told_before
 from agents.notifier.rota_feeds import RotaFeeds, fetcher
 from agents.notifier.signs import SignReader, Signs
 from agents.notifier.silence_store import RedisCopy, SilenceSource
-from agents.notifier.watch import LASTS, Health, Trouble, Watch
+from agents.notifier.watch import LASTS, ROUTING, Health, Trouble, Watch
 from agents.one_partition import OnePartition
 from agents.redis import client
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
     import aiohttp
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from config.people import Person
     from config.routes import Routing
     from config.settings import Settings
+    from streams.alert_record import Subject
+
+AGAIN = 5.0
+"""Seconds until a part that failed begins anew."""
 
 log = logging.getLogger("slawatch.notifier")
 
@@ -46,7 +51,7 @@ class Lasting:
         """The file that was loaded again is wrong."""
         since = self.refused.since if self.refused is not None else wall_clock()
         message = f"the changed routing file is refused, the one before stays in force: {reason}"
-        self.refused = Trouble("config", "routing", since, message)
+        self.refused = Trouble("config", ROUTING, since, message)
 
 
 class Upkeep:
@@ -79,6 +84,15 @@ class Upkeep:
         yield from self._signs.missing()
         if self._lasting.refused is not None:
             yield self._lasting.refused
+
+    def unknown(self) -> list[Subject]:
+        """What cannot be said now: whether workers are missing, while their signs are not read."""
+        return [] if self._signs.up_to_date else ["workers"]
+
+    async def recall(self, connection: Connection, topic: str) -> None:
+        """Go by what was told before: by this notifier, or by one that has ended."""
+        troubles = self._lasting.watch.recall(await told_before(connection, topic))
+        self._lasting.health.recall(troubles, self._routing.destinations)
 
     def unwell(self) -> Iterator[str]:
         """Why the dead man's heartbeat is silent."""
@@ -114,20 +128,22 @@ async def upkeep(
         signs = Signs(wall_clock)
         house = Upkeep(routing, silences, feeds, signs, lasting, problems)
         parts = [
-            feeds.run(),
-            SignReader(connection, topics.heartbeats, signs, wall_clock).run(),
+            feeds.run,
+            SignReader(connection, topics.heartbeats, signs, wall_clock).run,
             Monitor(
                 lasting.watch,
                 house.troubles,
                 lambda: endings_of_routing(routing, feeds.rotas.values(), wall_clock()),
                 Teller(connection, topics.alerts),
                 wall_clock,
-            ).run(),
+                house.unknown,
+                partial(house.recall, connection, topics.alerts),
+            ).run,
         ]
         if settings.heartbeat_url is not None:
             call = caller(session, settings.heartbeat_url.get_secret_value())
-            parts.append(DeadMan(call, house.unwell, wall_clock).run())
-        tasks = [asyncio.create_task(_kept_up(part)) for part in parts]
+            parts.append(DeadMan(call, house.unwell, wall_clock).run)
+        tasks = [asyncio.create_task(kept_up(part)) for part in parts]
         try:
             yield house
         finally:
@@ -136,10 +152,13 @@ async def upkeep(
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _kept_up(part: Coroutine[Any, Any, None]) -> None:
-    """What goes wrong beside the deliveries must not be silent, nor end them."""
-    try:
-        await part
-    except Exception:
-        log.exception("a part of the notifier's upkeep ended")
-        raise
+async def kept_up(part: Callable[[], Awaitable[None]], again: float = AGAIN) -> None:
+    """What goes wrong beside the deliveries must not be silent, nor end them, nor leave them alone: it begins anew."""
+    while True:
+        try:
+            await part()
+        except Exception:
+            log.exception("a part of the notifier's upkeep failed; it begins anew in %g s", again)
+            await asyncio.sleep(again)
+        else:
+            return

@@ -1,10 +1,15 @@
-"""Every word of a card, in each language that cards are written in."""
+"""Every word of a card, in each language that cards are written in.
+
+What is wrong with the house itself is told in English, for those who run it: in another language the card says first
+what it is about.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from agents import target_words
+from streams.alert_record import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +25,7 @@ ENGLISH = {
     "digest": "DIGEST",
     "step": "{level} {step}",
     **target_words.ENGLISH,
+    **dict.fromkeys((f"about_{subject}" for subject in get_args(Subject)), ""),
     "due": "due in {left}",
     "due_now": "due now",
     "overdue": "overdue {over}",
@@ -81,6 +87,15 @@ CHINESE = {
     "digest": "【汇总】",
     "step": "{level}第{step}级 ",
     **target_words.CHINESE,
+    "about_input": "输入停滞",
+    "about_retention": "输入数据缺失",
+    "about_clock": "时钟不一致",
+    "about_partitions": "分区数有变",
+    "about_changelog": "变更日志异常",
+    "about_workers": "工作进程缺失",
+    "about_delivery": "消息送达受阻",
+    "about_config": "配置被拒绝",
+    "about_calendar": "日历即将到期",
     "due": "还剩{left}",
     "due_now": "即将超时",
     "overdue": "已超时{over}",

@@ -12,7 +12,7 @@ from waiting import eventually
 
 from agents.engine import wall_clock
 from agents.engine.connection import Connection
-from agents.notifier.monitor import Teller
+from agents.notifier.monitor import Teller, told_before
 from agents.notifier.signs import SignReader, Signs
 from agents.notifier.silence_store import SilenceSource
 from agents.one_partition import OnePartition, append
@@ -113,3 +113,4 @@ async def test_what_the_monitor_tells_is_an_alert_that_is_read(kafka: str, uniqu
     (record,) = await read_records(kafka, [topic])
     assert read(record.value or b"") == alert
     assert record.partition == 0
+    assert await told_before(Connection(kafka), topic) == [alert], "and is recalled after a restart"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from notices import START
@@ -12,6 +13,7 @@ from virtual_time import run_virtually
 from agents.notifier.backoff import Backoff
 from agents.notifier.http import Outcome, Result
 from agents.notifier.limits import Pace
+from agents.notifier.message import Message
 from agents.notifier.storm import Storm
 from config.destination_types import RateLimit
 from streams.instants import MINUTE, SECOND, format_instant
@@ -185,6 +187,27 @@ def test_what_was_held_is_summed_up_when_its_time_has_come_and_the_rest_passes()
     assert len(summed.keys) == 5
     assert 3600 <= summed.at < 3610
     assert summed.message.alert.record["since"] == format_instant(START)
+
+
+def answered(one: Message) -> Message:
+    return replace(one, became=replace(one.alert, kind="recovered", record={**one.alert.record, "kind": "recovered"}))
+
+
+def test_what_was_answered_while_it_was_held_counts_as_answered_and_is_not_among_the_worst() -> None:
+    until = START + 3600 * SECOND
+
+    async def quiet() -> World:
+        held = messages(5, hold=until)
+        site = World([*map(answered, held[:3]), *held[3:]], durable=True)
+        await site.notifier().run()
+        return site
+
+    site = run_virtually(quiet())
+    site.check()
+    (record,) = [post.message.alert.record for post in site.posts]
+    assert {row["level"]: row["count"] for row in record["counts"]} == {"recovered": 3, "breach": 2}
+    assert {each["alert_id"] for each in record["worst"]} == {one.alert.alert_id for one in site.messages[3:]}
+    assert (record["since"], record["count"]) == (format_instant(START), 5)
 
 
 def test_one_alone_that_was_held_is_a_card() -> None:

@@ -158,6 +158,7 @@ HTTP_ERRORS = (
     (504, "", {}, "UNKNOWN"),
     (400, "bad", {}, "REFUSED"),
     (404, "", {}, "REFUSED"),
+    (403, "You have exceeded a rate limit", {}, "FAILED"),
 )
 
 KINDS: dict[str, Kind] = {
@@ -245,6 +246,7 @@ KINDS: dict[str, Kind] = {
             *_codes("errcode", "errmsg", (300005, "token is not exist", "REFUSED"), (34016, "too long", "REFUSED")),
             *_codes("errcode", "errmsg", (130101, "send too fast", "FAILED"), (410100, "限流", "FAILED")),
             *_codes("errcode", "errmsg", (430102, "不合适", "REFUSED"), (987654, "a new one", "FAILED")),
+            *_codes("errcode", "errmsg", (400102, "机器人已停用", "REFUSED"), (300001, "发送频率太快", "FAILED")),
             (200, "", {}, "UNKNOWN"),
         ),
         20,
@@ -262,6 +264,7 @@ KINDS: dict[str, Kind] = {
             *_codes("errcode", "errmsg", (-1, "system busy", "FAILED"), (93000, "invalid webhook url", "REFUSED")),
             *_codes("errcode", "errmsg", (40058, "exceed max length", "REFUSED"), (44004, "empty", "REFUSED")),
             *_codes("errcode", "errmsg", (45009, "api freq out of limit", "FAILED"), (45033, "concurrent", "FAILED")),
+            *_codes("errcode", "errmsg", (93004, "机器人被停用", "REFUSED"), (93008, "不在群里", "REFUSED")),
             (200, "busy", {}, "UNKNOWN"),
         ),
         20,
@@ -282,6 +285,10 @@ KINDS: dict[str, Kind] = {
             *_codes("code", "msg", (19022, "Ip Not Allowed", "REFUSED"), (19024, "Key Words Not Found", "REFUSED")),
             *_codes("code", "msg", (11232, "frequency limited", "FAILED"), (1500, "internal error", "FAILED")),
             (400, {"code": 9499, "msg": "Bad Request"}, {}, "REFUSED"),
+            *_codes("code", "msg", (9499, "Bad Request", "REFUSED"), (9499, "too many request", "FAILED")),
+            (400, {"code": 9499, "msg": "too many request"}, {}, "FAILED"),
+            *_codes("StatusCode", "StatusMessage", (0, "success", "SENT"), (19001, "token invalid", "REFUSED")),
+            (200, {"code": 19021, "msg": "sign match fail", "StatusCode": 0}, {}, "REFUSED"),
             (200, {"msg": "success"}, {}, "UNKNOWN"),
         ),
         5,

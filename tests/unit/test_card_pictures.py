@@ -23,6 +23,9 @@ def test_no_picture_is_left_of_a_card_that_is_no_more() -> None:
     assert set(SERVICES) == set(KINDS) - {"slack-bot"}  # whose message is that of a webhook of Slack's
 
 
+OTHERS = ("warning", "escalation", "corrected", "operations")
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_picture_shows_what_the_body_says(service: str, language: str) -> None:
@@ -35,6 +38,9 @@ def test_a_picture_shows_what_the_body_says(service: str, language: str) -> None
     assert "duty-1" in over
     assert said["answered"].format(elapsed=said["minutes"].format(n=23)) in over
     assert "1,234" in digest
+    others = {name: words(PICTURES[f"{service}-{name}-{language}.svg"]) for name in OTHERS}
+    assert all(said[name] in shown for name, shown in others.items())
+    assert [name for name, shown in others.items() if said["acknowledge"] in shown] in (["escalation"], [])
     if service != "webhook":
         assert said["deadline"] in breach
         assert said["acknowledge"] in breach

@@ -1,9 +1,13 @@
 """What the monitor tells of itself: workers missing, destinations failing, what runs out; the dead man's heartbeat."""
 
+import asyncio
 import json
+from collections import Counter
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
 from fake_chat import Answer, FakeChat, answers, drops, redirects
 from notices import Clock
@@ -11,16 +15,16 @@ from notices import Clock
 from agents.endings import STAGES, Ending, Reminders, endings_of_policies, endings_of_routing
 from agents.notifier.deadman import EVERY, DeadMan, caller
 from agents.notifier.http import Outcome, Result, open_session
-from agents.notifier.monitor import Monitor
+from agents.notifier.monitor import Monitor, of_the_house
 from agents.notifier.signs import FRESH, Signs
-from agents.notifier.watch import LASTS, Health, Trouble, Watch
+from agents.notifier.watch import LASTS, ROUTING, Health, Trouble, Watch
 from config.hours import Hours
 from config.people import Person
 from config.policies import read_policy_file
 from config.quiet import Quiet
 from config.rota import Feed, Rota, Turn
 from config.routes import Route, Routing
-from streams.alert_record import Alert
+from streams.alert_record import Alert, operations
 from streams.calendar import Calendar
 from streams.instants import DAY, HOUR, MINUTE, SECOND, parse_instant
 
@@ -87,6 +91,75 @@ def test_a_destination_fails_from_its_first_failed_attempt_until_one_is_taken() 
     assert [trouble.name for trouble in health.failing(3 * MINUTE)] == ["desk"]
     health.attempted("desk", SENT)
     assert [trouble.name for trouble in health.failing()] == ["pager"]
+
+
+# A restart
+
+
+DESK = Trouble("delivery", "desk", 7 * SECOND, "the destination desk takes no messages: HTTP 503")
+MISSING = Trouble("workers", "", 3 * MINUTE, "no worker is at work: their tickets' deadlines pass unseen")
+REFUSED = Trouble("config", ROUTING, 5 * MINUTE + 1, "the changed routing file is refused")
+
+
+def restarted(alerts: Iterable[Alert]) -> tuple[Watch, list[Trouble]]:
+    """A watch that has read what is on the topic, with nonsense and other processes' alerts between."""
+    other = operations("input", "the input is stalled", 0, HOUR)
+    policies = operations("config", "the changed policies are refused", REFUSED.since, HOUR, about="policies.yaml")
+    values = [msgspec.json.encode(alert) for alert in (other, policies, *alerts)]
+    watch = Watch()
+    return watch, watch.recall(of_the_house([None, b"{}", *values, msgspec.json.encode({"level": "operations"})]))
+
+
+@pytest.mark.parametrize("killed", range(4))
+def test_a_restart_tells_no_trouble_twice_and_that_it_is_over_once(killed: int) -> None:
+    """Whichever look it falls after; the next process dates the troubles anew, and hears of them anew."""
+    looks = [[DESK, MISSING, REFUSED], [DESK, MISSING, REFUSED], [DESK], []]
+    watch, written = Watch(), list[Alert]()
+    for number, troubles in enumerate(looks):
+        written += watch.look([each._replace(message="another word") for each in troubles], (number + 1) * HOUR)
+        if number == killed:
+            watch, left = restarted(written)
+            assert {each[:2] for each in left} == {each[:2] for each in troubles}
+            later = [[each._replace(since=each.since + HOUR) for each in look] for look in looks]
+            looks[number + 1 :] = later[number + 1 :]
+    assert Counter(told(written)) == Counter(
+        (subject, kind) for subject in ("delivery", "workers", "config") for kind in ("raised", "recovered")
+    )
+    ids = {(alert.target, alert.alert_id) for alert in written}
+    assert len(ids) == 3, "what is over has the id of what was told"
+
+
+def test_of_what_cannot_be_known_it_is_not_said_that_it_is_over() -> None:
+    watch = Watch({})
+    (raised,) = watch.look([MISSING], HOUR)
+    assert watch.look([], 2 * HOUR, unknown=["workers"]) == []
+    (over,) = watch.look([], 3 * HOUR)
+    assert (over.kind, over.alert_id) == ("recovered", raised.alert_id)
+
+
+def test_two_notifiers_that_told_the_same_trouble_both_have_it_ended_by_who_is_left() -> None:
+    written = [alert for since in (0, MINUTE) for alert in Watch({}).look([DESK._replace(since=since)], HOUR)]
+    watch, _ = restarted(written)
+    assert watch.look([DESK], 2 * HOUR) == []
+    over = watch.look([], 3 * HOUR)
+    assert {alert.alert_id for alert in over} == {alert.alert_id for alert in written}
+
+
+def test_a_destination_that_failed_before_a_restart_fails_until_it_takes_something() -> None:
+    health = Health(Clock(HOUR))
+    health.attempted("chat", SENT)
+    others = [DESK._replace(name=name) for name in ("chat", "gone")]
+    health.recall([DESK, MISSING, *others], ["desk", "chat", "mail"])
+    assert health.failing() == [DESK], "the chat has taken something since, and one is not in the file any more"
+    health.attempted("desk", SENT)
+    assert health.failing() == []
+
+
+def test_a_destination_that_was_taken_out_of_the_file_is_no_trouble_any_more() -> None:
+    health = Health(Clock(HOUR))
+    health.attempted("desk", FAILED)
+    health.recall([], ["chat"])
+    assert health.failing() == []
 
 
 # Workers
@@ -211,6 +284,24 @@ async def test_the_monitor_tells_all_of_it_in_order() -> None:
     troubles.clear()
     await monitor.look()
     assert told(written) == [("config", "raised"), ("calendar", "raised"), ("config", "recovered")]
+
+
+async def test_what_was_told_is_recalled_before_the_first_look() -> None:
+    watch, written = Watch({}), list[Alert]()
+    before = watch.look([DESK], HOUR)
+
+    async def recall() -> None:
+        watch.recall(before)
+
+    async def tell(alert: Alert) -> None:
+        written.append(alert)
+        running.cancel()
+
+    watch = Watch({})
+    monitor = Monitor(watch, lambda: [MISSING], list, tell, Clock(HOUR), lambda: ["delivery"], recall)
+    running = asyncio.create_task(monitor.run())
+    await asyncio.wait([running], timeout=5)
+    assert told(written) == [("workers", "raised")]
 
 
 # The dead man

@@ -1,23 +1,27 @@
 """The sentence on the lock screen, and the card around it, before any service's markup."""
 
+import re
 import string
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from notices import START, alert_record, message
-from senders import ATTACKS, BOARD, digest, presentation
+from senders import ATTACKS, BOARD, Somebody, digest, presentation
 
-from agents.notifier.card import Presentation, moment, present, ticket_link
+from agents.notifier.card import Presentation, card_of, moment, present, ticket_link
+from agents.notifier.message import read_alert
 from agents.notifier.senders.people import person_id
 from agents.notifier.senders.slack import escape
 from agents.notifier.senders.webhook import webhook_body
 from agents.notifier.sentence import sentence, span
 from agents.notifier.text import clean, fitting, full_width, tame
 from agents.notifier.words import CHINESE, ENGLISH, LANGUAGES
+from streams.alert_record import Subject, operations
 from streams.instants import format_instant
 from streams.policies import TARGETS
 
@@ -93,6 +97,14 @@ def test_the_first_80_characters_name_target_time_and_ticket(target: str) -> Non
 )
 def test_the_sentence_in_chinese(fields: dict[str, Any], expected: str) -> None:
     assert sentence(alert_record(**fields), CHINESE).startswith(expected)
+
+
+@pytest.mark.parametrize("subject", get_args(Subject))
+def test_what_is_wrong_with_the_house_begins_in_the_cards_language(subject: Subject) -> None:
+    record = msgspec.to_builtins(operations(subject, "the words of a log", START, START))
+    assert sentence(record) == "OPERATIONS the words of a log"
+    said = sentence(record, CHINESE)
+    assert re.fullmatch(r"【运维】[\u4e00-\u9fff]{4,}：the words of a log", said), said
 
 
 def test_languages_have_the_same_words_with_the_same_places() -> None:
@@ -284,3 +296,15 @@ def test_any_record_has_a_card_of_single_lines(record: dict[str, Any], language:
     texts = [card.title, card.alert_id, *(fact.value for fact in card.facts)]
     texts += [line.text for section in card.sections for line in section.lines]
     assert all(text.isprintable() and len(text) < 500 for text in texts)
+
+
+def test_what_became_of_a_held_alert_is_its_card_and_calls_nobody() -> None:
+    look = Presentation(on_call=lambda alert, now: Somebody())
+    held = message(1)
+    answered = read_alert(msgspec.json.encode(alert_record(1, kind="recovered", elapsed_seconds=2400.0)))
+    assert card_of(held, look).mention is not None
+    card = card_of(replace(held, became=answered), look)
+    assert card.title.startswith("RECOVERED first response answered after 40m: ticket T-1")
+    assert (card.mention, card.tone, card.alert_id) == (None, "good", held.alert.alert_id)
+    body = webhook_body(replace(held, became=answered), repeat=False)
+    assert (body["kind"], body["alert_id"]) == ("recovered", held.alert.alert_id)

@@ -269,3 +269,35 @@ def test_a_change_waits_for_no_quiet_hours_and_no_silence() -> None:
     house.partitions[0] = partition = Partition()
     house.take(partition, [Record(0, msgspec.json.encode(alert_record(kind="recovered", team="bot", priority="low")))])
     assert [(job.hold, job.silence, job.only_change) for job in lane.jobs] == [(0, "", True)]
+
+
+def alerts(*rows: dict[str, Any]) -> list[Record]:
+    return [Record(offset, msgspec.json.encode(alert_record(1, **row))) for offset, row in enumerate(rows)]
+
+
+@pytest.mark.parametrize("edits", [False, True], ids=["chat", "bot"])
+def test_what_became_of_an_alert_that_is_held_is_told_in_its_place(edits: bool) -> None:
+    """In the morning nobody is called for what was answered at night; nor after a restart, nor behind a full queue."""
+    for kinds in (["acknowledged"], ["recovered"], ["acknowledged", "recovered"]):
+        lane = Held("desk", 10, Editing([]) if edits else None)
+        house = Intake(ByTeam(), {"desk": lane}, NotifierMetrics())
+        house.partitions[0] = partition = Partition()
+        rows = alerts(*({"kind": kind, "team": "desk", "priority": "low"} for kind in ("raised", *kinds)))
+        house.take(partition, rows)
+        job = lane.jobs[0]
+        assert (job.hold, job.message.alert.kind, job.message.told.kind) == (START + HOUR, "raised", kinds[-1])
+        assert job.message.key == f"{job.message.alert.alert_id}|raised|desk", "its outcome is its own"
+        lane.finish(job)
+        partition.behind["desk"] = 0
+        house.take_again(partition, lane, rows)
+        assert [job.message.told.kind for job in lane.jobs if not job.only_change] == [kinds[-1]]
+
+
+def test_what_is_not_held_or_is_asked_for_by_name_is_told_as_it_was() -> None:
+    for fields in ({"priority": "urgent"}, {"priority": "low", "channel": "all"}):
+        lane = Held("desk", 10)
+        house = Intake(ByTeam(), {"desk": lane}, NotifierMetrics())
+        house.partitions[0] = Partition()
+        kinds = ("raised", "recovered")
+        house.take(house.partitions[0], alerts(*({"kind": kind, "team": "desk"} | fields for kind in kinds)))
+        assert lane.jobs[0].message.told.kind == "raised"

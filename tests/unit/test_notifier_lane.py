@@ -19,6 +19,7 @@ from agents.notifier.message import Delivery, Message
 from agents.notifier.progress import Job, Partition
 from agents.notifier.references import References
 from agents.notifier.senders.webhook import WebhookSender
+from agents.notifier.storm import Storm
 from config.destination_types import RateLimit
 from streams.instants import HOUR, MINUTE, SECOND, format_instant
 
@@ -374,11 +375,13 @@ async def test_messages_of_a_lost_partition_are_not_sent() -> None:
 
 
 async def test_latency_counts_breaches_that_were_told_in_time_alone() -> None:
-    async with running_lane(Scripted([SENT]), clock=Clock(START + MINUTE), backoff=QUICK) as rig:
+    clock, at_once = Clock(START + MINUTE), Storm(None, gather=0)
+    async with running_lane(Scripted([SENT]), clock=clock, backoff=QUICK, storm=at_once) as rig:
         for number, fields in enumerate(
             ({"late": True}, {"kind": "corrected"}, {"level": "warning"}, {"deadline": None})
         ):
             rig.put(message(number, **fields))
+        rig.lane.put(Job(message(9), Partition(), 9, hold=START))
         await eventually(lambda: not len(rig.lane))
         assert b"sla_notifier_deadline_to_chat_seconds_count" not in rig.exposed()
 
@@ -443,9 +446,50 @@ async def test_what_became_of_an_alert_changes_its_message_where_the_service_can
     assert [d.reference for d in rig.outcomes.deliveries if d.state == "sent" and d.kind == "raised"] == ["m1", "m2"]
 
 
+def taken(number: int, reference: str, **more: Any) -> Delivery:
+    alert_id = message(number).alert.alert_id
+    return Delivery(alert_id, "raised", "desk", "sent", "", 1, repeat=False, reference=reference, **more)
+
+
+async def test_below_a_digest_is_told_what_became_of_those_that_it_names_and_not_of_the_others() -> None:
+    """Also after a restart, from the record; nobody is called, so it counts as no card in a storm."""
+    told: list[tuple[str, str | None, int]] = []
+
+    class Threading(Changing):
+        async def send(self, message: Message, *, repeat: bool) -> Result:
+            record = message.alert.record
+            told.append((message.alert.kind, message.thread, record.get("count", 0)))
+            return SENT._replace(reference=f"m{len(told)}")
+
+    follows = [Job(message(n, kind="recovered"), Partition(), n, only_change=True) for n in (1, 2, 6, 9)]
+    pace, storm = Pace(cards=1), Storm(1, gather=0)
+    async with running_lane(Threading(), pace=pace, storm=storm, references=(references := References())) as rig:
+        for number in range(1, 8):
+            rig.put(message(number, elapsed_seconds=10_000.0 - number))
+        await eventually(lambda: not len(rig.lane))
+        for job in follows[:2]:
+            rig.lane.put(job)
+        await eventually(lambda: not len(rig.lane))
+        records = rig.outcomes.deliveries
+    assert told == [("digest", None, 7), ("recovered", "m1", 0), ("recovered", "m1", 0)]
+    (digest,) = [each for each in records if each.kind == "digest" and each.state == "sent"]
+    assert digest.named == [message(number).key for number in range(1, 6)], "the five worst"
+    again = References()
+    for record in records:
+        again.learn(record)
+    async with running_lane(Threading(), pace=pace, storm=storm, references=again) as rig:
+        for job in follows[2:]:
+            rig.lane.put(job)
+        await eventually(lambda: not len(rig.lane))
+        rig.lane.put(Job(message(3, kind="acknowledged"), Partition(), 3, only_change=True))
+        await eventually(lambda: not len(rig.lane))
+    assert told[3:] == [("acknowledged", "m1", 0)], "the sixth was counted, of the ninth nothing was told"
+    assert references.of(message(1).key) is None, "a digest is not changed"
+
+
 async def test_a_message_can_be_changed_after_a_restart_for_its_reference_is_on_record() -> None:
     references = References()
-    references.note(message(1).key, "m77")
+    references.learn(taken(1, "m77"))
     sender = Changing()
     async with running_lane(sender, references=references) as rig:
         rig.put(message(1, kind="recovered"))
@@ -468,6 +512,25 @@ async def test_where_nothing_can_be_changed_it_is_told_anew() -> None:
     ]
 
 
+async def test_many_changes_hold_up_no_message_that_calls_somebody() -> None:
+    """Fifty breaches are answered at once, of which the service lets one be changed a second: then there is another."""
+    references, sender = References(), Changing()
+    for number in range(50):
+        references.learn(taken(number, f"m{number}"))
+    pace = Pace(RateLimit(1, SECOND // 20))
+    async with running_lane(sender, pace=pace, references=references) as rig:
+        for number in range(50):
+            rig.lane.put(Job(message(number, kind="recovered"), Partition(), number, only_change=True))
+        await eventually(lambda: len(sender.done) > 2)
+        late = format_instant(START + MINUTE)
+        rig.put(message(99, decided_at=late))
+        rig.put(message(7, kind="corrected", decided_at=late))
+        await eventually(lambda: ("send", "raised") in sender.done)
+        assert len(sender.done) < 10
+        await eventually(lambda: len(sender.done) == 52)
+    assert sender.done.index(("m7", "recovered")) < sender.done.index(("send", "corrected")), "a ticket keeps its order"
+
+
 async def test_a_change_of_unknown_result_is_made_again_and_is_no_repeat() -> None:
     sender = Changing(UNKNOWN, FAILED, SENT)
     async with running_lane(sender) as rig:
@@ -480,9 +543,9 @@ async def test_a_change_of_unknown_result_is_made_again_and_is_no_repeat() -> No
 
 async def test_the_references_used_least_lately_are_forgotten() -> None:
     references = References(most=2)
-    for key in "abac":
-        references.note(key, key.upper())
-    assert [references.of(key) for key in "abc"] == ["A", None, "C"]
+    for number in (1, 2, 1, 3):
+        references.learn(taken(number, f"m{number}"))
+    assert [references.of(message(number).key) for number in (1, 2, 3)] == ["m1", None, "m3"]
 
 
 async def test_several_tickets_are_under_way_at_a_time_and_of_one_ticket_one() -> None:
@@ -569,7 +632,8 @@ async def test_changes_are_no_storm_and_wait_for_none() -> None:
     references, sender = References(), Changing()
     changes = [message(number, kind="recovered") for number in range(5)]
     for change in changes:
-        references.note(message(int(change.alert.alert_id, 16)).key, f"m{change.alert.alert_id[-1]}")
+        number = int(change.alert.alert_id, 16)
+        references.learn(taken(number, f"m{number}"))
     async with running_lane(sender, references=references, pace=Pace(cards=1)) as rig:
         for change in changes:
             rig.lane.put(Job(change, rig.partition, 0, only_change=True))

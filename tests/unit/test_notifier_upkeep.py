@@ -1,7 +1,9 @@
 """What a notifier does beside delivering: whom it names, what it finds wrong, and when its heartbeat is silent."""
 
+import asyncio
 from datetime import date
 
+import pytest
 from notices import Clock
 
 from agents.notifier.http import Outcome, Result
@@ -9,7 +11,7 @@ from agents.notifier.metrics import NotifierMetrics
 from agents.notifier.rota_feeds import RotaFeeds
 from agents.notifier.signs import Signs
 from agents.notifier.silence_store import SilenceSource
-from agents.notifier.upkeep import Lasting, Upkeep
+from agents.notifier.upkeep import Lasting, Upkeep, kept_up
 from agents.notifier.watch import LASTS, Health
 from config.people import Person
 from config.rota import Rota, Rotation
@@ -91,6 +93,9 @@ def test_all_that_is_wrong_is_trouble() -> None:
     assert since is not None
     assert found["config"].since == since.since, "it is the same trouble still"
     assert "routing.yaml:4: routes: missing" in found["config"].message
+    assert house.upkeep.unknown() == []
+    house.signs.up_to_date = False
+    assert house.upkeep.unknown() == ["workers"], "nobody says that they are back"
 
 
 def test_whoever_is_on_call_by_the_feeds_now_is_named() -> None:
@@ -99,3 +104,17 @@ def test_whoever_is_on_call_by_the_feeds_now_is_named() -> None:
     assert house.upkeep.on_call(alert, house.clock.now) == ANN
     house.feeds.rotas["duty"] = Rota("duty", Rotation("UTC", date(2020, 1, 6), 0, (BO,)))
     assert house.upkeep.on_call(alert, house.clock.now) == BO
+
+
+async def test_a_part_that_fails_is_told_and_begins_anew(caplog: pytest.LogCaptureFixture) -> None:
+    """A monitor that ended for good would watch over nothing, and nobody would know."""
+    begun: list[int] = []
+
+    async def part() -> None:
+        begun.append(len(begun))
+        if len(begun) < 3:
+            raise RuntimeError("a fault of its own")
+
+    await asyncio.wait_for(kept_up(part, again=0.001), 5)
+    assert begun == [0, 1, 2]
+    assert caplog.text.count("a part of the notifier's upkeep failed") == 2

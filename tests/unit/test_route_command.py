@@ -83,6 +83,14 @@ def test_those_on_call_are_told_in_their_order(path: Path) -> None:
     assert "names nobody: nobody is on call" in nobody
 
 
+def test_a_calendar_whose_address_is_a_secret_not_set_here_is_told_so_and_not_asked(path: Path) -> None:
+    weekly = "hand_over: mon 09:00, starts: 2026-06-01, weekly: [bo]"
+    path.write_text(ROUTING.replace(weekly, 'calendar: "${DEPUTY_ICS}"'), encoding="utf-8")
+    result = run(path, "--level", "escalation", "--step", "1", "--at", "2026-01-06T12:00:00+08:00")
+    assert result.stderr == ("the calendar of the rota deputy is not asked: its address holds what is not set here\n")
+    assert "on call by deputy: nobody\n" in result.stdout
+
+
 def test_an_alert_that_is_dropped_is_told_so(path: Path) -> None:
     assert run(path, "--level", "warning").output.endswith(
         "route 3 (line 17): taken\ngoes to nobody: its route says so\n"
@@ -131,7 +139,7 @@ def test_a_silence_is_told_with_its_reason(path: Path) -> None:
         at="2026-01-06T11:00:00Z",
     )
     for team, last in (
-        ("billing", "silenced until 2026-01-06T13:00:00Z by 5f2c9a: maintenance (lead@desk)"),
+        ("billing", "but nobody is told: silenced until 2026-01-06T13:00:00Z by 5f2c9a: maintenance (lead@desk)"),
         ("tech", "silences: none"),
     ):
         alert = {"level": "breach", "team": team}

@@ -1,16 +1,19 @@
 """The bot of a DingTalk group: Markdown, signed where it has a secret.
 
-Facts from DingTalk's documentation (open.dingtalk.com: "Custom robot access", "Security settings of custom robots",
-the server API's "Global error codes"): errors answer 200 with `errcode`; a signed request carries `timestamp`, in
-milliseconds and at most an hour off, and `sign`, the Base64 of HMAC-SHA256 of "timestamp\\nsecret" by the secret; 20
-messages a minute, over that the bot is silenced for 10 minutes (130101, 410100); a Markdown text has at most 5,000
-characters and its title, which the conversation list and the notification show, 64 (34016); people are mentioned where
-`at` lists them, everybody where `isAtAll` is true.
+Facts from DingTalk's documentation (open.dingtalk.com: "Custom robot access", "Security settings of custom robots", the
+server API's "Global error codes", and those of "Custom robots send group messages": 310000, 400013, 400101, 400102,
+400105, 400106, 410100, 430101-430104; a token that is none answers 300005): errors answer 200 with `errcode`; a signed
+request carries `timestamp`, in milliseconds and at most an hour off, and `sign`, the Base64 of HMAC-SHA256 of
+"timestamp\\nsecret" by the secret; 20 messages a minute, over that the bot is silenced for 10 minutes (130101, 410100);
+a Markdown text has at most 5,000 characters and its title, which the conversation list and the notification show, 64
+(34016); people are mentioned where `at` lists them, by user id or mobile number, and the text has them, everybody where
+`isAtAll` is true.
 """
 
 from __future__ import annotations
 
 import hmac
+import re
 from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
 TITLE_LENGTH = 64
 TEXT_BYTES = 5000  # so that characters of several bytes stay within 5,000 characters too
 
+_MOBILE = re.compile(r"1\d{10}|\+\d{1,4}-\d{4,14}")
+"""The number of somebody's mobile, with the country's code where that is not China's."""
+
 CODES = Codes(
     taken=0,
     final=frozenset(
@@ -52,7 +58,9 @@ def dingtalk_body(card: Card, *, repeat: bool) -> dict[str, Any]:
     called = person_id(card, "dingtalk")
     below = markdown.lines(card, repeat=repeat, mention=None if called is None else f"@{called}")
     text = fitting([f"#### {markdown.inert(card.title)}", *below], TEXT_BYTES, "\n\n")
-    at = {"atUserIds": [] if called is None else [called], "atMobiles": [], "isAtAll": False}
+    at: dict[str, Any] = {"atUserIds": [], "atMobiles": [], "isAtAll": False}
+    if called is not None:
+        at["atMobiles" if _MOBILE.fullmatch(called) else "atUserIds"].append(called)
     title = cut(markdown.inert(card.title), TITLE_LENGTH)
     return {"msgtype": "markdown", "markdown": {"title": title, "text": text}, "at": at}
 
@@ -66,7 +74,7 @@ def signed(url: str, secret: str | None, now: int) -> str:
     return f"{url}&timestamp={timestamp}&sign={quote_plus(sign)}"
 
 
-_judged = by_code("errcode", "errmsg", CODES)
+_judged = by_code(CODES, ("errcode", "errmsg"))
 
 
 @dataclass(frozen=True)

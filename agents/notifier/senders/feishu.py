@@ -1,8 +1,10 @@
 """The bot of a Feishu or Lark group: a card of plain text, signed where it has a secret.
 
 Facts from the documentation (open.feishu.cn, "Custom bot usage guide"): a body has at most 20 KB; 100 messages a minute
-and 5 a second, over that and at busy hours code 11232; errors answer with `code`, also with status 200; a signed body
-carries `timestamp`, in seconds and at most an hour off, and `sign`, the Base64 of HMAC-SHA256 of nothing by
+and 5 a second, over that and at busy hours code 11232; errors answer with `code`, also with status 200, and bots of
+before with `StatusCode` alone, which is kept beside it; 9499 is "Bad Request", and, as people report, "too many
+request"; 19022 an address and 19024 a text that the bot's settings do not let through, 19007 a bot that is disabled; a
+signed body carries `timestamp`, in seconds and at most an hour off, and `sign`, the Base64 of HMAC-SHA256 of nothing by
 "timestamp\\nsecret" (19021); in a card `plain_text` reads no markup, and `lark_md` reads `<at id=...></at>`; a button
 with `url` opens it.
 """
@@ -96,7 +98,7 @@ def signature(secret: str | None, now: int) -> dict[str, str]:
     return {"timestamp": str(timestamp), "sign": b64encode(sign).decode()}
 
 
-_judged = by_code("code", "msg", CODES)
+_judged = by_code(CODES, ("code", "msg"), ("StatusCode", "StatusMessage"))
 
 
 @dataclass(frozen=True)

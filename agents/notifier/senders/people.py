@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _IDS = {
     "slack": re.compile(r"[UW][A-Z0-9]{2,20}"),
     "teams": re.compile(r"[A-Za-z0-9._%+-]{1,64}(@[A-Za-z0-9.-]{1,120})?"),  # an object id or a user principal name
-    "dingtalk": re.compile(r"[A-Za-z0-9_.-]{1,64}"),
+    "dingtalk": re.compile(r"[A-Za-z0-9_.-]{1,64}|\+\d{1,4}-\d{4,14}"),  # a user id or a mobile number
     "wecom": re.compile(r"[A-Za-z0-9_.@-]{1,64}"),
     "feishu": re.compile(r"[A-Za-z0-9_-]{1,64}"),
     "email": re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*"),

@@ -24,7 +24,7 @@ class PostingSender(ABC):
     """`clock` gives microseconds since the epoch, `timeout` is in microseconds."""
 
     session: aiohttp.ClientSession
-    url: str
+    url: str = field(repr=False)
     timeout: int
     clock: Callable[[], int]
     presentation: Presentation = field(default_factory=Presentation)

@@ -31,7 +31,7 @@ def webhook_body(message: Message, *, repeat: bool, presentation: Presentation |
     card = card_of(message, presentation)
     links = {f"{link.name}_url": link.url for link in card.links}
     called = {"on_call": card.called} if card.called is not None else {}
-    body = {**public(message.alert.record, presentation.show), **links, **called, "text": card.title}
+    body = {**public(message.told.record, presentation.show), **links, **called, "text": card.title}
     return {**body, "repeat": True} if repeat else body
 
 
@@ -46,8 +46,8 @@ class WebhookSender:
     """Posts to one address; any 2xx means taken. `timeout` in microseconds."""
 
     session: aiohttp.ClientSession
-    url: str
-    headers: Mapping[str, str]
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     timeout: int
     clock: Callable[[], int]
     presentation: Presentation = field(default_factory=Presentation)

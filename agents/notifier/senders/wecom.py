@@ -2,8 +2,9 @@
 
 Facts from WeCom's documentation (developer.work.weixin.qq.com/document/path/91770, "Group bots", and "Global error
 codes", path/90313): the key in the address is all that guards it; errors answer 200 with `errcode`; 20 messages a
-minute (45009 over that); `markdown.content` has at most 4,096 bytes of UTF-8, a text's 2,048; `<@userid>` in either
-mentions a member of the group.
+minute (45009 over that, which passes after a minute, as 45033 does); 93000 is an address that is none or a bot that was
+removed, 93004 one that is disabled, 93008 one that is not in the group; `markdown.content` has at most 4,096 bytes of
+UTF-8, a text's 2,048; `<@userid>` in either mentions a member of the group.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ CODES = Codes(
     taken=0,
     final=frozenset(
         {
-            *(93000, 93004, 93008, 93017),  # no such key, bot disabled, not in the group
+            *(93000, 93004, 93008, 93017),  # no such key or too long, bot disabled, not in the group
             *(40001, 40008, 40058, 41001, 44004, 45002, 46004, 47001),  # malformed, empty, too long
         }
     ),
@@ -47,7 +48,7 @@ def wecom_body(card: Card, *, repeat: bool) -> dict[str, Any]:
     return {"msgtype": "markdown", "markdown": {"content": content}}
 
 
-_judged = by_code("errcode", "errmsg", CODES)
+_judged = by_code(CODES, ("errcode", "errmsg"))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The bot of a DingTalk group, by DingTalk's documentation (open.dingtalk.com).
 
 "Custom robot access" (bodies, 20 a minute), "Security settings of custom robots" (the signature, 310000), "Global error
-codes" (34016: a title has at most 64 characters, a Markdown text 5,000).
+codes" (34016: a title has at most 64 characters, a Markdown text 5,000), "Custom robots send group messages" (its own
+codes: 310000, 400013, 400101-400106, 410100, 430101-430104); 300005 is what a token that is none is answered.
 """
 
 import base64
@@ -25,8 +26,10 @@ def acts(body: dict[str, Any]) -> Acts:
     """What acts in a message, as DingTalk reads it."""
     at, shown = body.get("at", {}), body["markdown"]
     everybody = {"everybody"} if at.get("isAtAll") else set()
-    called = frozenset({*at.get("atUserIds", []), *at.get("atMobiles", []), *everybody})
-    tags = frozenset(re.findall(r"@[\w.-]+", shown["text"]))
+    numbers = {number for number in at.get("atMobiles", []) if f"@{number}" in shown["text"]}
+    users = {user for user in at.get("atUserIds", []) if not re.fullmatch(r"1\d{10}|\+\d+-\d+", user)}
+    called = frozenset({*users, *numbers, *everybody})
+    tags = frozenset(re.findall(r"@[\w.+-]+", shown["text"]))
     return everything(
         Acts(mentions=called | {tag.lstrip("@") for tag in tags}), markdown(shown["text"]), bare(shown["title"])
     )

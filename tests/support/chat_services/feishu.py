@@ -1,6 +1,7 @@
 """The bot of a Feishu group, by the documentation (open.feishu.cn, "Custom bot usage guide", "Message card").
 
-20 KB a body, 100 a minute and 5 a second (11232), the signature (19021), bodies of `interactive` (9499, 11246).
+20 KB a body, 100 a minute and 5 a second (11232), the signature (19021), bodies of `interactive` (9499, 11246); taken
+is `code` 0 beside `StatusCode` 0, which the guide keeps for those who read it before.
 """
 
 import base64
