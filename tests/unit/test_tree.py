@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 from waiting import eventually, wait_until
 
+from agents.cli import COMMANDS
 from agents.notifier.backoff import Backoff
 from agents.tree.log import LONGEST, MergedLog
-from agents.tree.members import Member
+from agents.tree.members import ALL, Member, members
 from agents.tree.metrics import TreeMetrics
 from agents.tree.tree import PROGRAM, Tree
+from config.settings import Settings, load_settings
 
 # What a child does follows from its command; each says that it lives, with its process id, before it can be signalled.
 CHILDREN = """
@@ -136,6 +138,22 @@ async def test_a_signal_is_passed_on_to_those_who_understand_it(tmp_path: Path) 
     assert exists(site.pids("plain")[0]), "whom SIGHUP would end is spared"
     site.tree.stop()
     await asyncio.wait_for(running, 10)
+
+
+@pytest.mark.parametrize("member", ALL, ids=[member.command for member in ALL])
+def test_each_is_asked_for_its_health_where_it_tells_of_it_and_no_two_listen_on_one_port(member: Member) -> None:
+    assert member.command in COMMANDS
+    assert str(Settings.model_fields[member.listens].description).endswith("serves /metrics and health")
+    addresses = [field.default for name, field in Settings.model_fields.items() if name.endswith("listen")]
+    assert len(addresses) == len(set(addresses)) == 6
+
+
+def test_the_board_belongs_to_a_site_that_has_redis() -> None:
+    commands = [
+        [member.command for member in members(load_settings(given))]
+        for given in ({}, {"SLAWATCH_REDIS": "redis://127.0.0.1:6379/0"})
+    ]
+    assert commands == [["worker", "notifier"], ["worker", "notifier", "board"]]
 
 
 PARENT = """
