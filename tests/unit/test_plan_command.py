@@ -128,6 +128,19 @@ def test_a_forecast_needs_no_days_and_more_agents_keep_more_promises(tmp_path: P
     assert "At work: as many as needed" in alone.output
 
 
+def test_a_live_channel_without_a_short_promise_is_said_to_be_planned_like_mail(tmp_path: Path) -> None:
+    forecast = tmp_path / "forecast.csv"
+    forecast.write_text(FORECAST.format(contacts=60) + "2026-11-11T09:00,2026-11-11T12:00,sales,email,60,480\n")
+    for limit, said in (("45m", "chat of sales (45m)."), ("5m", "")):
+        policies = tmp_path / "policies.yaml"
+        policies.write_text(
+            f"version: 1\npolicies: [{{name: all, targets: {{first_response: {{limit: {limit}}}}}}}]\n"
+        )
+        done = plan("--forecast", str(forecast), "--policies", str(policies), "--runs", "1")
+        assert ("as mail is" in done.output) == bool(said)
+        assert said in done.output
+
+
 def test_with_as_many_agents_as_needed_the_goal_is_kept(past: tuple[Path, Path], tmp_path: Path) -> None:
     """The ledger alone says nothing of staff; so the simulation has those whom the formulas ask for."""
     out = tmp_path / "plan.csv"
