@@ -133,9 +133,7 @@ def test_a_live_channel_without_a_short_promise_is_said_to_be_planned_like_mail(
     forecast.write_text(FORECAST.format(contacts=60) + "2026-11-11T09:00,2026-11-11T12:00,sales,email,60,480\n")
     for limit, said in (("45m", "chat of sales (45m)."), ("5m", "")):
         policies = tmp_path / "policies.yaml"
-        policies.write_text(
-            f"version: 1\npolicies: [{{name: all, targets: {{first_response: {{limit: {limit}}}}}}}]\n"
-        )
+        policies.write_text(f"version: 1\npolicies: [{{name: all, targets: {{first_response: {{limit: {limit}}}}}}}]\n")
         done = plan("--forecast", str(forecast), "--policies", str(policies), "--runs", "1")
         assert ("as mail is" in done.output) == bool(said)
         assert said in done.output
