@@ -61,7 +61,7 @@ ENGLISH = {
     "state_blind": "BLIND",
     "state_connecting": "Connecting",
     "state_lost": "CONNECTION LOST",
-    "live_note": "{live} of {partitions} partitions, {workers} workers",
+    "live_note": "{live} of {partitions} partitions, workers: {workers}",
     "lost_note": "This page gets no figures. It tries again by itself.",
     "missing": "no worker tells of {where}",
     "stale": "the worker of {where} has fallen silent",

@@ -409,30 +409,30 @@ async def test_a_television_shows_whole_rows_alone_and_says_how_many_it_leaves_o
 
 
 async def test_what_nobody_sees_is_neither_zero_nor_green(chromium: Chromium, redis_url: str, unique: str) -> None:
-    moods = "document.querySelectorAll('#figures [data-mood=good]').length"
-    green = "[...document.querySelectorAll('.value')].map((node) => getComputedStyle(node).color)"
+    colours = "[...document.querySelectorAll('.value')].map((node) => getComputedStyle(node).color)"
+    green = "rgb(16, 102, 58)"
 
-    def calm(now: int) -> list[Read | None]:
-        return [board(now, windows=[window(10, 10)]), board(now)]
+    @contextlib.asynccontextmanager
+    async def shown(state: str, *numbers: int) -> AsyncIterator[Page]:
+        """Two quiet partitions, of which these are told of."""
 
-    async with (
-        wall(redis_url, unique, calm, board_tokens=TOKENS, partitions="2") as found,
-        seen(chromium, found, "?lang=en&theme=light") as page,
-    ):
-        assert await page.run(moods) == 3
-        colours = await page.run(green)
-        assert colours.count("rgb(16, 102, 58)") == 3
+        def calm(now: int) -> list[Read | None]:
+            return [board(now, windows=[window(10, 10)]) if number in numbers else None for number in range(2)]
+
+        async with wall(redis_url, f"{unique}-{state}", calm, partitions="2") as found, chromium.page() as page:
+            await page.open(f"{found.url}?lang=en&theme=light")
+            await page.until(f"document.body.dataset.state === {state!r}")
+            yield page
+
+    async with shown("live", 0, 1) as page:
+        assert (await page.run(colours)).count(green) == 3
         assert await page.text("#late .none") == "Nothing is overdue."
-        found.boards = lambda now: [calm(now)[0], None]
-        await page.until("document.body.dataset.state === 'partly'", timeout=15)
-        assert "rgb(16, 102, 58)" not in await page.run(green)
+    async with shown("partly", 0) as page:
+        assert green not in await page.run(colours)
         assert await page.text("#overdue .value") == "0"
         assert await page.text("#late .none") == "None is seen, but not all is seen."
-        found.boards = lambda now: []
-        await page.until("document.querySelector('#overdue .value').textContent === '–'", timeout=25)
-        values = await page.run("[...document.querySelectorAll('.value')].map((node) => node.textContent)")
-        assert values == ["–"] * 5
-        assert await page.run("document.body.dataset.state") == "blind"
+    async with shown("blind") as page:
+        assert await page.run("[...document.querySelectorAll('.value')].map((node) => node.textContent)") == ["–"] * 5
         assert (
             await page.run("document.querySelector('#hour-told').checkVisibility({visibilityProperty: true})") is False
         )
