@@ -213,6 +213,8 @@ class Site:
             _fail(web.HTTPUnsupportedMediaType, "the body must be application/json")
         try:
             note = msgspec.json.decode(await request.read() or b"{}", type=Note).note
+        except web.HTTPRequestEntityTooLarge:
+            _fail(web.HTTPBadRequest, f"the body is over {LARGEST_BODY:,} bytes")
         except msgspec.MsgspecError as error:
             _fail(web.HTTPBadRequest, f"the body is not {{note}}: {error}")
         if self._taking is None:
