@@ -115,6 +115,31 @@ async def test_a_sign_in_of_another_site_is_refused(desk: Watching) -> None:
         assert (answer.status, COOKIE in answer.cookies) == (403, False)
 
 
+STRANGE = [
+    ("GET", "/api/board", b"Authorization: Bearer \xff\xfe", b"", 401),
+    ("GET", "/", b"Cookie: slawatch_board=\xff.1.\xff", b"", 401),
+    ("GET", "/?lang=%ff&theme=%00", b"Accept-Language: \xff;q=x", b"", 401),
+    ("POST", "/sign-in", b"Origin: http://[", b"token=x", 403),
+    ("POST", "/sign-in", b"Origin: http://localhost:1", b"token=x", 403),
+    ("POST", "/sign-in", b"Sec-Fetch-Site: same-origin", b"token=\xff%ff", 401),
+    ("POST", "/sign-in", b"Sec-Fetch-Site: same-origin", b"", 401),
+    ("POST", "/sign-in", b"Sec-Fetch-Site: same-origin\r\nContent-Type: multipart/form-data", b"x", 401),
+    ("POST", "/sign-in", b"Sec-Fetch-Site: same-origin\r\nContent-Type: text/plain; charset=nope", b"token=x", 401),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path", "header", "body", "status"), STRANGE)
+async def test_what_makes_no_sense_is_refused_and_is_no_fault_of_ours(
+    desk: Watching, method: str, path: str, header: bytes, body: bytes, status: int
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", desk.client.port)
+    about = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len(body)}\r\n"
+    writer.write(about.encode() + header + b"\r\n\r\n" + body)
+    line = await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+    assert int(line.split()[1]) == status
+
+
 async def test_a_trusted_proxy_says_who_it_is_and_nobody_else_does() -> None:
     async with watching(**PROXIED) as desk:
         await desk.put(board(desk.clock()), board(desk.clock()))
