@@ -266,10 +266,9 @@ def _terms_said(given: Mapping[str, Any], terms: Terms, zone: ZoneInfo) -> list[
         f"Needed: for {terms.goal:.0%} of live contacts answered in time, and agents busy {terms.occupancy:.0%} of "
         f"their time at most. On a roster: {terms.shrinkage:.0%} of the time is spent away."
     )
-    expected = (
-        f"Kept and waiting: means of {given['runs']} simulations, ± their 95 % confidence interval (--seed "
-        f"{given['seed']}). Times of {zone.key}."
-    )
+    runs = given["runs"]
+    means = f"means of {runs} simulations, ± their 95 % confidence interval" if runs > 1 else "of one simulation"
+    expected = f"Kept and waiting: {means} (--seed {given['seed']}). Times of {zone.key}."
     return [needed, expected]
 
 

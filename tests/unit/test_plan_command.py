@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from command_line import environment
 
 from agents.commands.plan import command
-from agents.planning.show import CSV_COLUMNS, inert
+from agents.planning.show import CSV_COLUMNS, inert, share
 from agents.replay import Replay
 from agents.simulator import simulate
 from config.errors import ConfigError
@@ -26,6 +26,7 @@ from config.policies import load_policies
 from streams import ledger
 from streams.events import Reader
 from streams.instants import parse_instant
+from streams.planning.estimates import estimate
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 POLICIES = str(EXAMPLES / "policies.yaml")
@@ -246,3 +247,10 @@ def plan_raising(*arguments: str | Path) -> None:
 
 def test_a_team_cannot_name_a_formula() -> None:
     assert [inert(text) for text in ("=1+1", "+1", "-1", "@x", "sales")] == ["'=1+1", "'+1", "'-1", "'@x", "sales"]
+
+
+def test_one_simulation_does_not_say_how_far_off_it_is() -> None:
+    assert share(estimate([0.9])) == "90.0%"
+    assert share(estimate([0.9, 0.9])) == "90.0% ±0.0"
+    assert share(estimate([0.9, 0.8])) == "85.0% ±63.5"
+    assert share(estimate([None])) == "-"
