@@ -1,10 +1,11 @@
-"""What a process serves over HTTP: `/metrics`, `/healthz` (it runs), `/readyz` (it does its job)."""
+"""What a process serves: `/metrics`, `/healthz` (it runs), `/readyz` (it does its job); how a form is read."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -87,3 +88,9 @@ async def serving(
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+
+
+async def form(request: web.Request) -> Mapping[str, str]:
+    """The fields of a form as our pages send them; what is no such form has none, whatever it says that it is."""
+    body = await request.read()
+    return dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True, errors="replace"))

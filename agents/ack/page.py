@@ -19,6 +19,7 @@ from agents.ack.links import BadLink, Expired
 from agents.ack.uses import UNDER_WAY, Use, UsesUnavailable
 from agents.ack.words import spoken
 from agents.notifier.text import clean
+from agents.web import form
 from streams.instants import SECOND, format_instant
 
 if TYPE_CHECKING:
@@ -117,12 +118,12 @@ class AckPage:
     async def _pressed(self, visit: Visit) -> web.Response:
         """Acknowledge."""
         request, words, token, link = visit
-        form = await request.post()
+        said = await form(request)
         came_from = request.headers.get("Sec-Fetch-Site", "same-origin")
-        if came_from != "same-origin" or not self._keys.proves(token, str(form.get("proof", ""))):
+        if came_from != "same-origin" or not self._keys.proves(token, said.get("proof", "")):
             return _page(words, words["elsewhere"], 403)
-        typed = form.get("by", "") if self._user_header is None else request.headers.get(self._user_header, "")
-        by, note = clean(typed, LONGEST_NAME), clean(form.get("note", ""), LONGEST_NOTE)
+        typed = said.get("by", "") if self._user_header is None else request.headers.get(self._user_header, "")
+        by, note = clean(typed, LONGEST_NAME), clean(said.get("note", ""), LONGEST_NOTE)
         if not by:
             if self._user_header is not None:
                 return _page(words, words["no_user"], 403)
@@ -144,13 +145,13 @@ class AckPage:
             f"<dt>{words[word]}</dt><dd>{escape(clean(text, 256))}</dd>"
             for word, text in (("ticket", link.ticket_id), ("alert", link.alert_id), ("sent_to", link.destination))
         )
-        form = (
+        page = (
             f"<dl>{about}</dl><p>{words['means']}</p>"
             f'<form method="post">{who}<label>{words["note"]}<input name="note" maxlength="{LONGEST_NOTE}"></label>'
             f'<input type="hidden" name="proof" value="{self._keys.proof(token)}">'
             f"<button>{words['button']}</button></form>"
         )
-        return _page(words, told, status, more=form)
+        return _page(words, told, status, more=page)
 
 
 def _used(words: dict[str, str], use: Use) -> web.Response:

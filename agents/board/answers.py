@@ -23,12 +23,16 @@ class Trouble(msgspec.Struct, frozen=True):
 
 
 class Monitor(msgspec.Struct, frozen=True):
-    """Whether what is shown is the present: live, partly (some partitions are not), or blind (none is)."""
+    """Whether what is shown is the present: live, partly (some partitions are not), or blind (none is).
+
+    `shown`: of how many partitions the figures are the sum; with 0 they are 0 as well, and say nothing.
+    """
 
     state: State
     partitions: int
     live: int
     """Of these partitions, how many are live."""
+    shown: int
     workers: int
     troubles: list[Trouble]
 

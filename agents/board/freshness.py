@@ -85,7 +85,7 @@ class Freshness:
         ]
         workers = {held.board.worker for held in self._held.values() if ticks - held.ticks < STALE}
         state: State = "live" if not dark else "partly" if live else "blind"
-        return Monitor(state, self._partitions, live, len(workers), troubles)
+        return Monitor(state, self._partitions, live, len(self._held), len(workers), troubles)
 
 
 def _names(board: Read) -> set[TroubleName]:

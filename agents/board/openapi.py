@@ -31,9 +31,8 @@ def document() -> dict[str, Any]:
         content = {"application/json": {"schema": by_type[answer]}} if answer else {"application/json": {}}
         responses: dict[str, Any] = {"200": {"description": about, "content": content}}
         failure = {"application/json": {"schema": by_type[Failure]}}
-        responses |= {
-            status: {"description": _ERRORS[status], "content": failure} for status in ("401", "403", *errors)
-        }
+        refusals = ("401",) if role == "viewer" else ("401", "403")
+        responses |= {status: {"description": _ERRORS[status], "content": failure} for status in (*refusals, *errors)}
         return {
             "summary": about,
             "description": f"For the role {role} and those above it.",

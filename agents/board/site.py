@@ -22,6 +22,7 @@ from agents.board.answers import Acknowledged, Agents, Failure, Look, Looks, Not
 from agents.board.page import board_page, sign_in_page, static, told_page, view
 from agents.board.summing import agents_of
 from agents.notifier.text import clean
+from agents.web import form
 from config.board_access import Role
 from streams.instants import SECOND, format_instant
 
@@ -116,7 +117,7 @@ class Site:
         seen = _view(request)
         if not same_site(request):
             return _html(told_page(seen, seen.words["elsewhere"]), 403)
-        secret = str((await request.post()).get("token", "")).strip()
+        secret = (await form(request)).get("token", "").strip()
         viewer = self._access.by_token(secret)
         if viewer is None:
             log.warning("somebody at %s showed a token that is not known", request.remote)
@@ -213,6 +214,8 @@ class Site:
             _fail(web.HTTPUnsupportedMediaType, "the body must be application/json")
         try:
             note = msgspec.json.decode(await request.read() or b"{}", type=Note).note
+        except web.HTTPRequestEntityTooLarge:
+            _fail(web.HTTPBadRequest, f"the body is over {LARGEST_BODY:,} bytes")
         except msgspec.MsgspecError as error:
             _fail(web.HTTPBadRequest, f"the body is not {{note}}: {error}")
         if self._taking is None:

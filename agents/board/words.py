@@ -32,9 +32,12 @@ ENGLISH = {
     "taken": "Taken",
     "taken_by": "taken by {by}",
     "more": "{count} more in between",
+    "more_after": "{count} more",
     "none_overdue": "Nothing is overdue.",
     "none_due": "Nothing falls due within the hour.",
     "none_teams": "No ticket is open.",
+    "none_agents": "No agent is online, busy or away.",
+    "none_seen": "None is seen, but not all is seen.",
     "teams": "Queue and staffing by team",
     "open": "Open",
     "waiting": "Waiting",
@@ -58,7 +61,7 @@ ENGLISH = {
     "state_blind": "BLIND",
     "state_connecting": "Connecting",
     "state_lost": "CONNECTION LOST",
-    "live_note": "{live} of {partitions} partitions, {workers} workers",
+    "live_note": "{live} of {partitions} partitions, workers: {workers}",
     "lost_note": "This page gets no figures. It tries again by itself.",
     "missing": "no worker tells of {where}",
     "stale": "the worker of {where} has fallen silent",
@@ -109,7 +112,6 @@ ENGLISH = {
     "no_script": "This page needs its script, which your browser does not run. The figures are under /api/board too.",
     **target_words.ENGLISH,
     "days": "{n}d",
-    "paused": "Stale: these figures are not the present",
 }
 
 CHINESE = {
@@ -140,9 +142,12 @@ CHINESE = {
     "taken": "确认",
     "taken_by": "{by} 已确认",
     "more": "中间另有 {count} 个",
+    "more_after": "另有 {count} 个",
     "none_overdue": "没有超时工单。",
     "none_due": "一小时内没有到期工单。",
     "none_teams": "没有未完结的工单。",
+    "none_agents": "没有在线、忙碌或离开的客服。",
+    "none_seen": "未见到，但目前并非全部可见。",
     "teams": "各团队排队与人力",
     "open": "未完结",
     "waiting": "等待答复",
@@ -217,7 +222,6 @@ CHINESE = {
     "no_script": "本页需要运行脚本，而您的浏览器未运行。数据也可从 /api/board 取得。",
     **target_words.CHINESE,
     "days": "{n}天",
-    "paused": "以下数据不是最新",
 }
 
 LANGUAGES = {"en": ENGLISH, "zh": CHINESE}

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from agents.planning.asked import BEGIN, DAY, FACTOR, MOST_DAYS, NAMED_DURATION, SHARE, ZONE, Peak, days_of
 from agents.planning.past import from_file
-from agents.planning.show import half_hours, printed, summary, write_csv
+from agents.planning.show import duration, half_hours, printed, summary, write_csv
 from agents.planning.sources import Foreseen, Remembered
 from agents.progress import progress
 from config.errors import ConfigError, Problem, suggestion
@@ -26,7 +26,7 @@ from streams.calendar import ALWAYS
 from streams.instants import to_datetime
 from streams.planning.demand import NoHandling, Said, of_team, teams
 from streams.planning.history import NoHistory
-from streams.planning.needs import Terms
+from streams.planning.needs import Terms, unhurried
 from streams.planning.plan import plan_team
 from streams.planning.roster import rostered
 
@@ -122,7 +122,8 @@ def command(**given: Any) -> None:
     console = Console(highlight=False)
     printed(console, plans, lambda some: half_hours(some, zone))
     printed(console, plans, lambda some: summary(some, terms, zone))
-    for line in (*source.notes(said), at_work, *_terms_said(given, terms, zone)):
+    notes = [*source.notes(said), *_spread_said(demand, file.policies, slots), at_work]
+    for line in (*notes, *_terms_said(given, terms, zone)):
         console.print(line, markup=False, soft_wrap=True)
     if given["csv_out"] is not None:
         with _writing(given["csv_out"]):
@@ -253,15 +254,21 @@ def _staffing(
     return known.__getitem__, "At work: as many as were online or busy in that hour of the week (or --roster FILE)."
 
 
+def _spread_said(demand: Sequence[Stream], policies: Policies, slots: Slots) -> list[str]:
+    found = unhurried(demand, policies, slots)
+    told = ", ".join(f"{channel} of {team} ({duration(limit)})" for (team, channel), limit in sorted(found.items()))
+    remedy = "Spread up to its deadline as mail is, for no promise of it is shorter than half an hour (--policies)"
+    return [f"{remedy}: {told}."] if told else []
+
+
 def _terms_said(given: Mapping[str, Any], terms: Terms, zone: ZoneInfo) -> list[str]:
     needed = (
         f"Needed: for {terms.goal:.0%} of live contacts answered in time, and agents busy {terms.occupancy:.0%} of "
         f"their time at most. On a roster: {terms.shrinkage:.0%} of the time is spent away."
     )
-    expected = (
-        f"Kept and waiting: means of {given['runs']} simulations, ± their 95 % confidence interval (--seed "
-        f"{given['seed']}). Times of {zone.key}."
-    )
+    runs = given["runs"]
+    means = f"means of {runs} simulations, ± their 95 % confidence interval" if runs > 1 else "of one simulation"
+    expected = f"Kept and waiting: {means} (--seed {given['seed']}). Times of {zone.key}."
     return [needed, expected]
 
 

@@ -15,7 +15,7 @@ from agents.kafka import Fault
 from agents.loop import run
 from agents.tree.health import Health
 from agents.tree.log import Lines, MergedLog
-from agents.tree.members import members
+from agents.tree.members import ALL, members
 from agents.tree.metrics import TreeMetrics
 from agents.tree.tree import PROGRAM, Tree
 from agents.web import serving
@@ -63,6 +63,9 @@ async def _run(settings: Settings, merged: MergedLog) -> int:
     try:
         async with serving(host, port, metrics.registry, health.problems) as served:
             log.info("health of the whole on port %d of %s", served, host)
+            for member in ALL:
+                if member not in members(settings) and member.of_use_with is not None:
+                    log.info("no %s: %s is not set", member.command, variable(member.of_use_with))
             code = await tree.run()
     except OSError as error:
         raise Fault(f"{variable('run_listen')}={settings.run_listen}: {error.strerror}") from error

@@ -43,7 +43,7 @@ def asked(policies: Policies) -> frozenset[str]:
 
 
 def from_file(source: str, policies: Policies, live: Collection[str], zone: ZoneInfo) -> Past:
-    """Of JSON Lines, plain or gzip: events, or ledger records, told apart by the first line.
+    """Of JSON Lines, plain or gzip: events, or ledger records, told apart by the first line that is JSON.
 
     Lines that cannot be read are named on standard error and passed over. Raises ConfigError where all are such.
     """
@@ -55,7 +55,6 @@ def from_file(source: str, policies: Policies, live: Collection[str], zone: Zone
     def take(line: bytes) -> None:
         nonlocal events
         if events is None:
-            events = False  # where the first line cannot be read
             events = _is_event(line)
         if events:
             _take_event(past, replay, reader, line)

@@ -33,11 +33,12 @@ _NEARLY = 0.999  # from here on a decimal place more tells it from all
 
 
 def share(value: Estimate | None) -> str:
-    """`93.1% ±0.4`, or a dash."""
+    """`93.1% ±0.4`, of a single simulation `93.1%`, or a dash."""
     if value is None:
         return "-"
     digits = 2 if _NEARLY <= value.mean < 1 else 1
-    return f"{value.mean:.{digits}%} ±{100 * value.give:.1f}"
+    give = "" if value.give is None else f" ±{100 * value.give:.1f}"
+    return f"{value.mean:.{digits}%}{give}"
 
 
 def summary(plans: Sequence[TeamPlan], terms: Terms, zone: ZoneInfo) -> Table:
@@ -141,7 +142,7 @@ def _rows(plan: TeamPlan, terms: Terms) -> list[tuple[object, ...]]:
                 there - need.agents,
                 "" if busy is None else f"{busy:.3f}",
                 "" if answers is None else f"{answers.mean:.4f}",
-                "" if answers is None else f"{answers.give:.4f}",
+                "" if answers is None or answers.give is None else f"{answers.give:.4f}",
                 f"{waiting[number]:.1f}",
                 *ranges[number],
                 f"{oldest[number] / SECOND:.0f}",

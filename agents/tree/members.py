@@ -5,8 +5,6 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING, NamedTuple
 
-from agents.cli import COMMANDS
-
 if TYPE_CHECKING:
     from config.settings import Settings
 
@@ -23,17 +21,13 @@ class Member(NamedTuple):
     """The setting without which a site does not have it."""
 
 
-_ALL = (
+ALL = (
     Member("worker", "metrics_listen", (signal.SIGHUP,)),
     Member("notifier", "notifier_listen", (signal.SIGHUP,)),
-    Member("board", "board_listen", of_use_with="redis"),
+    Member("board", "board_metrics_listen", of_use_with="redis"),
 )
 
 
 def members(settings: Settings) -> tuple[Member, ...]:
-    """Those that this program has, and the settings have a use for."""
-    return tuple(
-        member
-        for member in _ALL
-        if member.command in COMMANDS and (member.of_use_with is None or getattr(settings, member.of_use_with))
-    )
+    """Those that the settings have a use for."""
+    return tuple(member for member in ALL if member.of_use_with is None or getattr(settings, member.of_use_with))

@@ -19,8 +19,8 @@ class Estimate(NamedTuple):
     """A mean with the half-width of its 95 % confidence interval."""
 
     mean: float
-    give: float
-    """0 for a single simulation, which cannot tell."""
+    give: float | None
+    """None for a single simulation, which cannot tell."""
 
 
 def estimate(values: Iterable[float | None]) -> Estimate | None:
@@ -29,7 +29,7 @@ def estimate(values: Iterable[float | None]) -> Estimate | None:
     if not said:
         return None
     if len(said) == 1:
-        return Estimate(said[0], 0.0)
+        return Estimate(said[0], None)
     freedom = len(said) - 1
     t = _T[freedom - 1] if freedom <= len(_T) else _T_LARGE
     return Estimate(fmean(said), t * stdev(said) / math.sqrt(len(said)))

@@ -83,6 +83,20 @@ def needed(demand: Sequence[Stream], policies: Policies, slots: Slots, terms: Te
     ]
 
 
+def unhurried(demand: Sequence[Stream], policies: Policies, slots: Slots) -> dict[tuple[str, str], int]:
+    """By team and live channel where nothing falls due within half an hour: how soon the first of it does.
+
+    All of that is spread up to its deadline, as mail is.
+    """
+    soonest: dict[tuple[str, str], int] = {}
+    for stream in demand:
+        if stream.live:
+            promise, where = _Deadlines(stream.kind, policies, slots), (stream.kind.team, stream.kind.channel)
+            limits = [promise.limit(number) for number, arrivals in enumerate(stream.arrivals) if arrivals]
+            soonest[where] = min([*limits, *([soonest[where]] if where in soonest else [])], default=0)
+    return {where: limit for where, limit in soonest.items() if limit > SLOT}
+
+
 class _Deadlines:
     """When contacts of a kind fall due that come in a half-hour, and in which half-hours their clock runs."""
 

@@ -350,3 +350,91 @@ async def test_nothing_is_wider_than_the_screen_and_a_television_need_not_be_scr
                 assert await page.run(INSIDE)
                 size = await page.run("parseFloat(getComputedStyle(document.querySelector('.value')).fontSize)")
                 assert size >= height / 18
+
+
+CUT = """
+[...document.querySelectorAll("#late, #soon, #teams")].flatMap((section) => {
+  const end = section.getBoundingClientRect().bottom;
+  return [...section.querySelectorAll("tbody tr")].filter((row) => row.getBoundingClientRect().bottom > end);
+}).length
+"""
+
+SPARE = """
+(() => {
+  const place = (what) => document.querySelector(what).getBoundingClientRect();
+  const last = place("#late tbody tr:last-child");
+  return (place("#late").bottom - last.bottom) / last.height;
+})()
+"""
+
+
+def crowd(now: int) -> list[Read]:
+    """More of everything than a screen has room for: two hundred overdue tickets, twenty-six teams."""
+    late = [ticket(f"L-{n:03}", now - (200 - n) * MINUTE, overdue=True, taken_by="a3" if n % 3 else None,
+                   taken_at="2026-03-02T08:00:00Z" if n % 3 else None) for n in range(200)]  # fmt: skip
+    due = [ticket(f"D-{n:02}", now + n * MINUTE + SECOND // 2) for n in range(1, 41)]
+    teams = [queue(f"team {n:02}", open=n, overdue=9 if n in (7, 25) else 0) for n in range(26)]
+    return [board(now, overdue=late[:20] + late[-20:], all_overdue=200, due=due[:20], queue=teams), board(now)]
+
+
+async def test_a_television_shows_whole_rows_alone_and_says_how_many_it_leaves_out(
+    chromium: Chromium, redis_url: str, unique: str
+) -> None:
+    async with (
+        wall(redis_url, unique, crowd, board_tokens=TOKENS, partitions="2", kafka="127.0.0.1:1") as found,
+        seen(chromium, found, "?lang=en") as page,
+    ):
+        late = await page.table("#late")
+        assert (len(late), late[20]) == (41, ["160 more in between"])
+        for width, height, query in (
+            (1920, 1080, "?layout=tv&lang=en"), (1280, 720, "?layout=tv&lang=en&theme=light"),
+            (3840, 2160, "?layout=tv&lang=en"), (1000, 560, "?layout=tv&lang=en"),
+        ):  # fmt: skip
+            await page.size(width, height)
+            await page.open(f"{found.url}{query}")
+            await page.until(LIVE)
+            await page.until("document.querySelectorAll('#late tbody tr').length < 41")
+            await page.until(f"{CUT} === 0")
+            late, soon, teams = [await page.table(f"#{name}") for name in ("late", "soon", "teams")]
+            assert (late[0][0], late[-1][0]) == ("L-199", "L-000"), width
+            (told,) = [row[0] for row in late if len(row) == 1]
+            assert told == f"{200 - (len(late) - 1)} more in between"
+            assert [row[0] for row in soon[:-1]] == [f"D-{n:02}" for n in range(1, len(soon))]
+            assert soon[-1] == [f"{20 - (len(soon) - 1)} more"]
+            named = [row[0] for row in teams[:-1]]
+            assert named == sorted(named)
+            assert {"team 07", "team 25"} <= set(named)
+            assert teams[-1] == [f"{26 - len(named)} more"]
+            assert await page.run(SPARE) < 2, width
+
+
+async def test_what_nobody_sees_is_neither_zero_nor_green(chromium: Chromium, redis_url: str, unique: str) -> None:
+    colours = "[...document.querySelectorAll('.value')].map((node) => getComputedStyle(node).color)"
+    green = "rgb(16, 102, 58)"
+
+    @contextlib.asynccontextmanager
+    async def shown(state: str, *numbers: int) -> AsyncIterator[Page]:
+        """Two quiet partitions, of which these are told of."""
+
+        def calm(now: int) -> list[Read | None]:
+            return [board(now, windows=[window(10, 10)]) if number in numbers else None for number in range(2)]
+
+        async with wall(redis_url, f"{unique}-{state}", calm, partitions="2") as found, chromium.page() as page:
+            await page.open(f"{found.url}?lang=en&theme=light")
+            await page.until(f"document.body.dataset.state === {state!r}")
+            yield page
+
+    async with shown("live", 0, 1) as page:
+        assert (await page.run(colours)).count(green) == 3
+        assert await page.text("#late .none") == "Nothing is overdue."
+    async with shown("partly", 0) as page:
+        assert green not in await page.run(colours)
+        assert await page.text("#overdue .value") == "0"
+        assert await page.text("#late .none") == "None is seen, but not all is seen."
+    async with shown("blind") as page:
+        assert await page.run("[...document.querySelectorAll('.value')].map((node) => node.textContent)") == ["–"] * 5
+        assert (
+            await page.run("document.querySelector('#hour-told').checkVisibility({visibilityProperty: true})") is False
+        )
+        notes = await page.run("[...document.querySelectorAll('.note')].map((node) => node.textContent)")
+        assert notes == [*[""] * 4, LANGUAGES["en"]["oldest_note"]]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import aiohttp
 from fake_chat import FakeChat
 from kafka_io import created, now
 from processes import Installation
@@ -48,14 +50,28 @@ async def told(house: Installation, chat: FakeChat, ticket: str) -> None:
     await eventually(lambda: any(post.body["ticket_id"] == ticket for post in chat.posts), 40, what=f"{ticket} is told")
 
 
+async def shown(tree: Program, ticket: str) -> None:
+    """A ticket that is overdue is on the board, which says that it sees all."""
+    (page,) = re.findall(r"the board is at (\S+)", tree.output)[-1:]
+
+    async def is_there() -> bool:
+        async with aiohttp.request("GET", f"{page}/api/board") as answer:
+            picture = await answer.json()
+        assert picture["monitor"]["state"] == "live", picture["monitor"]
+        return ticket in [row["ticket_id"] for row in picture["overdue"]]
+
+    await eventually(is_there, 40, what=f"{ticket} is shown")
+
+
 async def test_a_site_in_one_tree_outlives_its_children_and_leaves_none_behind(
-    kafka: str, unique: str, tmp_path: Path
+    kafka: str, redis_url: str, unique: str, tmp_path: Path
 ) -> None:
-    async with FakeChat() as chat, Installation(kafka, unique, tmp_path) as house:
+    async with FakeChat() as chat, Installation(kafka, unique, tmp_path, redis=redis_url) as house:
         tree = await house.tree(chat, policies=house.file("policies.yaml", POLICIES)).ready()
         await told(house, chat, "before")
+        await shown(tree, "before")
 
-        for command in ("worker", "notifier"):
+        for command in ("worker", "notifier", "board"):
             (killed,) = pids_of(tree, command)
             os.kill(killed, signal.SIGKILL)
             await eventually(
@@ -63,13 +79,14 @@ async def test_a_site_in_one_tree_outlives_its_children_and_leaves_none_behind(
             )
             assert f"{command} was ended by SIGKILL; it is started again" in tree.output
         await told(house, chat, "after")
+        await shown(tree, "after")
         await tree.ready()
-        assert await tree.metric("sla_process_restarts_total", process="worker") == 1
-        assert await tree.metric("sla_process_up") == 2
+        assert await tree.metric("sla_process_restarts_total") == 3
+        assert await tree.metric("sla_process_up") == 3
         assert len([post for post in chat.posts if post.body["ticket_id"] == "before"]) == 1
 
         left = children(tree.pid)
-        assert set(left.values()) == {"worker", "notifier"}
+        assert set(left.values()) == {"worker", "notifier", "board"}
         assert await tree.stop() == 0
         assert not exist(left)
         assert "worker   | " in tree.output
@@ -81,6 +98,7 @@ async def test_a_tree_that_is_killed_leaves_no_process_behind(kafka: str, unique
         tree = await house.tree(chat, policies=house.file("policies.yaml", POLICIES)).ready()
         left = children(tree.pid)
         assert len(left) == 2
+        assert "no board: SLAWATCH_REDIS is not set" in tree.output
         tree.kill()
         await eventually(lambda: not exist(left), 20, what="all are gone")
 

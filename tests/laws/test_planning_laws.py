@@ -75,6 +75,7 @@ def within(found: list[float], truth: float, share: float = 0.02) -> None:
     """The mean is within a share of the truth, and the truth in the confidence interval, widened for many tests."""
     said = estimate(found)
     assert said is not None
+    assert said.give is not None
     assert said.mean == pytest.approx(truth, rel=share), said
     assert abs(said.mean - truth) < 2 * said.give, said
 

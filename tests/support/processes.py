@@ -210,11 +210,9 @@ class Installation:
 
     def tree(self, chat: FakeChat, name: str = "run", **settings: str) -> Program:
         """Starts the whole site as one process tree; its port answers for the whole."""
-        worker, notifier, board = free_ports(3)
+        names = ("metrics_listen", "notifier_listen", "board_metrics_listen", "board_listen")
         listen = {
-            "metrics_listen": f"127.0.0.1:{worker}",
-            "notifier_listen": f"127.0.0.1:{notifier}",
-            "board_listen": f"127.0.0.1:{board}",
+            **{name: f"127.0.0.1:{port}" for name, port in zip(names, free_ports(len(names)), strict=True)},
             "data_dir": str(self._folder / "w1"),
             "routing": self._routing(chat),
         }

@@ -22,7 +22,7 @@ from config.board_access import read_proxies, read_roles, read_tokens
 from config.staffing import default_staffing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from streams.events import AlertAcknowledged
 
@@ -54,6 +54,8 @@ class Watching:
     redis: FakeRedis = field(default_factory=FakeRedis)
     written: list[AlertAcknowledged] = field(default_factory=list)
     kafka_away: bool = False
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+    """What happens while an acknowledgement is on its way to Kafka."""
     metrics: BoardMetrics = field(default_factory=BoardMetrics)
     client: Any = None
     feed: Any = None
@@ -61,6 +63,8 @@ class Watching:
     async def write(self, event: AlertAcknowledged) -> None:
         if self.kafka_away:
             raise NotWritten("away")
+        if self.meanwhile is not None:
+            await self.meanwhile()
         self.written.append(event)
 
     async def put(self, *boards: Read) -> None:

@@ -115,6 +115,31 @@ async def test_a_sign_in_of_another_site_is_refused(desk: Watching) -> None:
         assert (answer.status, COOKIE in answer.cookies) == (403, False)
 
 
+STRANGE = [
+    ("GET", "/api/board", b"Authorization: Bearer \xff\xfe", b"", 401),
+    ("GET", "/", b"Cookie: slawatch_board=\xff.1.\xff", b"", 401),
+    ("GET", "/?lang=%ff&theme=%00", b"Accept-Language: \xff;q=x", b"", 401),
+    ("POST", "/sign-in", b"Origin: http://[", b"token=x", 403),
+    ("POST", "/sign-in", b"Origin: http://localhost:1", b"token=x", 403),
+    ("POST", "/sign-in", b"Sec-Fetch-Site: same-origin", b"token=\xff%ff", 401),
+    ("POST", "/sign-in", b"Sec-Fetch-Site: same-origin", b"", 401),
+    ("POST", "/sign-in", b"Sec-Fetch-Site: same-origin\r\nContent-Type: multipart/form-data", b"x", 401),
+    ("POST", "/sign-in", b"Sec-Fetch-Site: same-origin\r\nContent-Type: text/plain; charset=nope", b"token=x", 401),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path", "header", "body", "status"), STRANGE)
+async def test_what_makes_no_sense_is_refused_and_is_no_fault_of_ours(
+    desk: Watching, method: str, path: str, header: bytes, body: bytes, status: int
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", desk.client.port)
+    about = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len(body)}\r\n"
+    writer.write(about.encode() + header + b"\r\n\r\n" + body)
+    line = await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+    assert int(line.split()[1]) == status
+
+
 async def test_a_trusted_proxy_says_who_it_is_and_nobody_else_does() -> None:
     async with watching(**PROXIED) as desk:
         await desk.put(board(desk.clock()), board(desk.clock()))
@@ -272,31 +297,63 @@ async def test_the_page_holds_no_script_style_or_address_of_its_own(desk: Watchi
         assert unsafe not in text
 
 
-async def test_answers_are_as_the_document_says(desk: Watching) -> None:
-    answer, document = await desk.get("/api/openapi.json", VIEWER)
+async def test_every_answer_of_the_document_comes_and_is_as_it_says() -> None:
+    came: dict[tuple[str, str, str], list[Any]] = {}
+
+    async with watching() as desk:
+
+        async def ask(path: str, token: str | None, *, of: str = "", **more: Any) -> int:
+            method = "post" if path.endswith("acknowledge") else "get"
+            answer, said = await (desk.post if method == "post" else desk.get)(path, token, **more)
+            came.setdefault((of or path, method, str(answer.status)), []).append((answer.content_type, said))
+            return int(answer.status)
+
+        async def take(token: str | None = SUPERVISOR, path: str = ACK, **more: Any) -> int:
+            return await ask(path, token, of="/api/alerts/{alert_id}/acknowledge", **({"json": {}} | more))
+
+        now = desk.clock()
+        for path in PATHS:
+            await ask(path, None)
+        for path in ("/api/board", "/api/agents"):  # before anything was read
+            assert await ask(path, ADMIN) == 503
+        await desk.put(
+            board(now, overdue=[ticket("T-1", now - MINUTE, overdue=True)], agents=[agent("a17", now)]), board(now)
+        )
+        for path in ("/api/agents", "/api/looks"):
+            assert await ask(path, VIEWER) == 403
+        for path in ("/api/board", "/api/agents", "/api/looks", "/api/openapi.json"):
+            assert await ask(path, ADMIN) == 200
+        assert [await take(None), await take(VIEWER), await take(Sec_Fetch_Site="cross-site")] == [401, 403, 403]
+        assert [await take(json={"note": note}) for note in (1, "x" * 5_000)] == [400, 400]
+        assert await take(json=None) == 415
+        assert await take(path="/api/alerts/alert-T-9/acknowledge") == 404
+        desk.kafka_away = True
+        assert await take() == 503
+        desk.kafka_away = False
+
+        async def another() -> None:
+            assert await take(ADMIN) == 409
+
+        desk.meanwhile = another
+        assert await take() == 200
+        async with desk.client.get("/api/stream", headers={"Authorization": f"Bearer {VIEWER}"}) as stream:
+            came["/api/stream", "get", str(stream.status)] = [(stream.content_type, "a stream")]
+        desk.feed.stop()
+        assert await ask("/api/stream", VIEWER) == 503
+
+    ((_, document),) = came["/api/openapi.json", "get", "200"]
     assert document["openapi"] == "3.1.0"
-    asked = {
-        ("/api/board", "get"): await desk.get("/api/board", SUPERVISOR),
-        ("/api/agents", "get"): await desk.get("/api/agents", SUPERVISOR),
-        ("/api/looks", "get"): await desk.get("/api/looks", ADMIN),
-        ("/api/openapi.json", "get"): (answer, document),
-        ("/api/alerts/{alert_id}/acknowledge", "post"): await desk.post(ACK, SUPERVISOR, json={"note": "x"}),
+    assert set(came) == {
+        (path, method, status)
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        for status in operation["responses"]
     }
-    refused = {
-        ("/api/board", "get"): await desk.get("/api/board"),
-        ("/api/agents", "get"): await desk.get("/api/agents", VIEWER),
-        ("/api/stream", "get"): await desk.get("/api/stream"),
-        ("/api/alerts/{alert_id}/acknowledge", "post"): await desk.post(
-            "/api/alerts/x/acknowledge", SUPERVISOR, json={"note": "x"}
-        ),
-    }
-    for (path, method), (found, body) in [*asked.items(), *refused.items()]:
-        answers = document["paths"][path][method]["responses"][str(found.status)]["content"]["application/json"]
-        schema = {**answers.get("schema", {}), "components": document["components"]}
-        jsonschema.Draft202012Validator(schema).validate(body)
-    assert {(path, method) for path, operations in document["paths"].items() for method in operations} == {
-        *asked, ("/api/stream", "get"),
-    }  # fmt: skip
+    for (path, method, status), answers in came.items():
+        for kind, body in answers:
+            content = document["paths"][path][method]["responses"][status]["content"][kind]
+            schema = {**content.get("schema", {}), "components": document["components"]}
+            jsonschema.Draft202012Validator(schema).validate(body)
     strict = {**document["components"]["schemas"]["Picture"], "components": document["components"]}
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.Draft202012Validator(strict).validate({"at": "now"})

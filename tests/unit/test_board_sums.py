@@ -179,9 +179,9 @@ def test_without_redis_it_is_blind_at_once_and_shows_old_figures_no_longer_than_
     fresh.take(boards_at(0, 0, 1, 2), 0.0)
     fresh.take(None, 1.0)
     assert live(fresh, 1.0) == ("blind", 0, {"redis": [0, 1, 2]})
-    assert len(fresh.boards) == 3
+    assert fresh.monitor(1.0, START).shown == len(fresh.boards) == 3
     fresh.take(None, GONE)
-    assert fresh.boards == []
+    assert fresh.monitor(GONE, START).shown == len(fresh.boards) == 0
     fresh.take(boards_at(20, 0, 1, 2), 20.0)
     assert live(fresh, 20.0) == ("live", 3, {})
 

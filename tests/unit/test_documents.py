@@ -21,6 +21,7 @@ from agents.documents.pages import filled
 from agents.documents.schemas import ALERT, CAUSES, DEAD_LETTER, DELIVERY, LEDGER, MEANINGS, SILENCE, files
 from agents.notifier.message import Delivery, read_alert
 from agents.topics import Topics
+from config.settings import Settings
 from streams import ledger_record
 from streams.events import TOPIC_OF, TYPES, BadEvent, Reader, tag_of
 
@@ -58,6 +59,13 @@ def reads(tag: str, event: Any) -> bool:
 def test_the_documents_are_current() -> None:
     stale = [name for name, text in documents(DOCS).items() if (DOCS / name).read_text(encoding="utf-8") != text]
     assert stale == [], "run: make docs"
+
+
+def test_pages_name_the_addresses_that_processes_listen_on() -> None:
+    pages = "\n".join(path.read_text() for path in DOCS.glob("*.md"))
+    named = re.findall(r"SLAWATCH_(\w+_LISTEN)`? \(([\d.]+:\d+)\)", pages)
+    assert len({name for name, _ in named}) >= 4
+    assert [one for one in named if Settings.model_fields[one[0].lower()].default != one[1]] == []
 
 
 def test_no_schema_is_left_of_a_type_that_is_no_more() -> None:

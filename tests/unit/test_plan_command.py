@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from command_line import environment
 
 from agents.commands.plan import command
-from agents.planning.show import CSV_COLUMNS, inert
+from agents.planning.show import CSV_COLUMNS, inert, share
 from agents.replay import Replay
 from agents.simulator import simulate
 from config.errors import ConfigError
@@ -26,6 +26,7 @@ from config.policies import load_policies
 from streams import ledger
 from streams.events import Reader
 from streams.instants import parse_instant
+from streams.planning.estimates import estimate
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 POLICIES = str(EXAMPLES / "policies.yaml")
@@ -126,6 +127,17 @@ def test_a_forecast_needs_no_days_and_more_agents_keep_more_promises(tmp_path: P
     assert 13.3 < needed < 25, "50 contacts of 8 minutes in half an hour are 13.3 erlangs"
     alone = plan("--forecast", forecast)
     assert "At work: as many as needed" in alone.output
+
+
+def test_a_live_channel_without_a_short_promise_is_said_to_be_planned_like_mail(tmp_path: Path) -> None:
+    forecast = tmp_path / "forecast.csv"
+    forecast.write_text(FORECAST.format(contacts=60) + "2026-11-11T09:00,2026-11-11T12:00,sales,email,60,480\n")
+    for limit, said in (("45m", "chat of sales (45m)."), ("5m", "")):
+        policies = tmp_path / "policies.yaml"
+        policies.write_text(f"version: 1\npolicies: [{{name: all, targets: {{first_response: {{limit: {limit}}}}}}}]\n")
+        done = plan("--forecast", str(forecast), "--policies", str(policies), "--runs", "1")
+        assert ("as mail is" in done.output) == bool(said)
+        assert said in done.output
 
 
 def test_with_as_many_agents_as_needed_the_goal_is_kept(past: tuple[Path, Path], tmp_path: Path) -> None:
@@ -235,3 +247,10 @@ def plan_raising(*arguments: str | Path) -> None:
 
 def test_a_team_cannot_name_a_formula() -> None:
     assert [inert(text) for text in ("=1+1", "+1", "-1", "@x", "sales")] == ["'=1+1", "'+1", "'-1", "'@x", "sales"]
+
+
+def test_one_simulation_does_not_say_how_far_off_it_is() -> None:
+    assert share(estimate([0.9])) == "90.0%"
+    assert share(estimate([0.9, 0.9])) == "90.0% ±0.0"
+    assert share(estimate([0.9, 0.8])) == "85.0% ±63.5"
+    assert share(estimate([None])) == "-"

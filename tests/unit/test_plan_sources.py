@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from agents.planning.past import from_file
 from config.errors import ConfigError
+from config.policies import default_policy_file
 from config.roster import Forecast, read_roster
 from streams.demand import Staffing
 from streams.instants import HOUR, MINUTE, SECOND, parse_instant, to_datetime
@@ -21,8 +25,8 @@ from streams.planning.slots import Slots, hours_between
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MONDAY = parse_instant("2026-03-02T00:00:00+08:00")
 WEEK = 168 * HOUR
@@ -233,6 +237,17 @@ def test_what_is_wrong_with_a_forecast_is_said(tmp_path: Path, cells: str, probl
     header = "from,to,team,channel,contacts,handle_seconds,replies,patience_seconds\n"
     with pytest.raises(ConfigError, match=f":2: {problem}"):
         Forecast(written(tmp_path, f"{header}2026-03-02T00:00,2026-03-02T02:00,{cells}\n"), SHANGHAI)
+
+
+def test_a_past_that_begins_with_half_a_line_is_read_from_the_next(tmp_path: Path) -> None:
+    lines = gzip.decompress((EXAMPLES / "events.jsonl.gz").read_bytes()).splitlines(keepends=True)[:60]
+    found = []
+    for name, before in (("whole", []), ("cut", [lines[0][40:]])):
+        path = tmp_path / f"{name}.jsonl"
+        path.write_bytes(b"".join([*before, *lines]))
+        past = from_file(str(path), default_policy_file().policies, {"chat"}, SHANGHAI)
+        found.append(past.history.profile(SHANGHAI, 8).tickets)
+    assert found[0] == found[1] > 0
 
 
 def test_a_file_that_is_no_utf_8_says_how_to_save_it(tmp_path: Path) -> None:

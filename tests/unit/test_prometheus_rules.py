@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from agents.board.meters import BoardMetrics
 from agents.documents.pages import declared
 from agents.gauges import ENGINE_FAMILIES, FAMILIES
 from agents.meters import Meters
@@ -33,7 +34,7 @@ ALERTS = {rule["alert"]: rule for rule in rules("alert")}
 
 def exported() -> set[str]:
     """Every series that there is to be asked for."""
-    metrics = [*declared(vars(Meters()).values()), *declared(vars(NotifierMetrics()).values())]
+    metrics = [one for of in (Meters(), NotifierMetrics(), BoardMetrics()) for one in declared(vars(of).values())]
     names = {family.name for family in (*FAMILIES, *ENGINE_FAMILIES)}
     for metric in metrics:
         names |= (

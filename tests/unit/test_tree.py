@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import json
 import os
 import re
@@ -12,13 +14,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
+from services import free_ports
 from waiting import eventually, wait_until
 
+from agents.cli import COMMANDS
 from agents.notifier.backoff import Backoff
+from agents.tree.health import Health
 from agents.tree.log import LONGEST, MergedLog
-from agents.tree.members import Member
+from agents.tree.members import ALL, Member, members
 from agents.tree.metrics import TreeMetrics
 from agents.tree.tree import PROGRAM, Tree
+from agents.web import serving
+from config.settings import Settings, load_settings
 
 # What a child does follows from its command; each says that it lives, with its process id, before it can be signalled.
 CHILDREN = """
@@ -51,8 +59,8 @@ class Site:
         members = [Member(name, "none", (signal.SIGHUP,) if name == "hangup" else ()) for name in commands]
         log = MergedLog(lambda line: self.said.append(line.decode().rstrip("\n")), "text", commands)
         self.metrics = TreeMetrics(commands)
-        program = (sys.executable, "-S", str(script))
-        self.tree = Tree(members, log, self.metrics, program, Backoff(first=0.02, cap=0.1), within)
+        self.program = (sys.executable, "-S", str(script))
+        self.tree = Tree(members, log, self.metrics, self.program, Backoff(first=0.02, cap=0.1), within)
 
     def lines(self, name: str) -> list[str]:
         return [line.partition(" | ")[2] for line in self.said if line.split(" | ")[0].strip() == name]
@@ -136,6 +144,47 @@ async def test_a_signal_is_passed_on_to_those_who_understand_it(tmp_path: Path) 
     assert exists(site.pids("plain")[0]), "whom SIGHUP would end is spared"
     site.tree.stop()
     await asyncio.wait_for(running, 10)
+
+
+@pytest.mark.parametrize("member", ALL, ids=[member.command for member in ALL])
+def test_each_is_asked_for_its_health_where_it_tells_of_it_and_no_two_listen_on_one_port(member: Member) -> None:
+    assert member.command in COMMANDS
+    assert str(Settings.model_fields[member.listens].description).endswith("serves /metrics and health")
+    addresses = [field.default for name, field in Settings.model_fields.items() if name.endswith("listen")]
+    assert len(addresses) == len(set(addresses)) == 6
+
+
+async def test_the_whole_is_ready_when_every_process_is_and_says_who_is_not_and_why(tmp_path: Path) -> None:
+    ports = free_ports(len(ALL))
+    settings = load_settings(
+        {f"SLAWATCH_{member.listens.upper()}": f"127.0.0.1:{port}" for member, port in zip(ALL, ports, strict=True)}
+    )
+    site = Site(tmp_path, "plain")
+    tree = Tree(ALL, MergedLog(lambda _: None, "text", ("x",)), TreeMetrics(), site.program)
+    health = Health(tree, ALL, settings)
+    troubles: dict[str, dict[str, str]] = {member.command: {} for member in ALL}
+    everything = {member.command: "does not run" for member in ALL}
+    assert health.problems() == everything
+    async with contextlib.AsyncExitStack() as stack:
+        for member, port in zip(ALL, ports, strict=True):
+            here = functools.partial(troubles.get, member.command, {})
+            await stack.enter_async_context(serving("127.0.0.1", port, CollectorRegistry(), here))
+        tasks = [asyncio.create_task(tree.run()), asyncio.create_task(health.ask())]
+        await eventually(lambda: not health.problems(), what="the whole is ready")
+        troubles["board"] = {"redis": "away"}
+        await eventually(lambda: health.problems() == {"board": "redis: away"}, what="the board's trouble is told")
+        tree.stop()
+        await tasks[0]
+        tasks[1].cancel()
+    assert health.problems() == everything
+
+
+def test_the_board_belongs_to_a_site_that_has_redis() -> None:
+    commands = [
+        [member.command for member in members(load_settings(given))]
+        for given in ({}, {"SLAWATCH_REDIS": "redis://127.0.0.1:6379/0"})
+    ]
+    assert commands == [["worker", "notifier"], ["worker", "notifier", "board"]]
 
 
 PARENT = """

@@ -79,8 +79,8 @@
     figures(next);
     page.names = [...next.overdue, ...next.due].some((ticket) => ticket.agent_id) ? "yes" : "no";
     late(next);
-    rows("soon", next.due, (ticket) => ticket.ticket_id, (ticket) => pressing(ticket, "down"));
-    rows("teams", next.teams, (team) => team.team, team);
+    rows("soon", fitted("soon", next.due), (ticket) => ticket.ticket_id, (ticket) => pressing(ticket, "down"));
+    rows("teams", fitted("teams", next.teams, { worth: trouble }), (team) => team.team, team);
     targets(next.compliance);
     hour(next);
     document.title = (next.queue.overdue ? `(${next.queue.overdue}) ` : "") + say("title");
@@ -101,7 +101,12 @@
     at(id).dataset.mood = mood;
   }
 
-  function figures({ compliance, queue }) {
+  function figures({ compliance, queue, monitor }) {
+    if (!monitor.shown) { // the figures are sums of nothing
+      for (const id of ["compliance", "overdue", "at_risk", "unanswered"]) figure(id, say("unknown"), "", "");
+      at("oldest").querySelector(".value").replaceChildren(say("unknown"));
+      return;
+    }
     const number = (n) => n.toLocaleString(lang), risk = queue.at_risk;
     const first = compliance.find((one) => one.target === "first_response" && one.window === "1h");
     const goal = percent(first.goal), judged = first.judged;
@@ -119,20 +124,44 @@
   // Tables: a row stays the same element as long as it is the same thing, so that focus and reading place stay
 
   function rows(id, items, key, cells) {
-    const body = at(id).querySelector("tbody"), kept = new Map(items.map((item) => [key(item), item]));
-    for (const row of [...body.rows]) if (!kept.has(row.dataset.key)) row.remove();
+    const body = at(id).querySelector("tbody"), heads = [...body.parentNode.tHead.rows[0].cells];
+    const name = (item) => (item.out ? "more" : `=${key(item)}`), names = new Set(items.map(name));
+    for (const row of [...body.rows]) if (!names.has(row.dataset.key)) row.remove();
     const old = new Map([...body.rows].map((row) => [row.dataset.key, row]));
     let place = body.firstElementChild;
     for (const item of items) {
-      const row = old.get(key(item)) || element("tr", { role: "row" });
-      row.dataset.key = key(item);
+      const row = old.get(name(item)) || element("tr", { role: "row" });
+      row.dataset.key = name(item);
       if (row === place) place = place.nextElementSibling;
       else body.insertBefore(row, place);
-      fill(row, cells(item), [...body.parentNode.tHead.rows[0].cells]);
+      fill(row, item.out ? [{ text: say(item.said, { count: item.out.toLocaleString(lang) }), span: heads.length }] : cells(item), heads);
     }
     body.parentNode.hidden = !items.length;
     const none = at(id).querySelector(".none");
-    if (none) none.hidden = items.length > 0;
+    if (!none) return;
+    none.hidden = items.length > 0;
+    write(none, page.state === "live" ? none.dataset.none : say("none_seen"));
+  }
+
+  // How many rows a section has room for that cannot be scrolled, as on a television; its rows tell how tall one is.
+  function room(id) {
+    const section = at(id), body = section.querySelector("tbody"), style = getComputedStyle(section);
+    if (style.overflowY !== "hidden" || !body.rows.length) return Infinity;
+    const tallest = Math.max(...[...body.rows].map((row) => row.getBoundingClientRect().height));
+    const end = section.getBoundingClientRect().bottom - parseFloat(style.paddingBottom);
+    return Math.floor((end - body.getBoundingClientRect().top) / tallest);
+  }
+
+  // The items that there is room for, those of the most worth; and in their midst or after them how many are left out.
+  function fitted(id, items, { out = 0, middle = false, worth = () => 0 } = {}) {
+    const most = room(id), enough = items.length + Math.min(out, 1) <= most;
+    const count = enough ? items.length : Math.max(0, Math.min(items.length, most - 1));
+    const left = out + items.length - count, head = middle ? Math.ceil(count / 2) : count;
+    const order = middle ? [...items.slice(0, head), ...items.slice(items.length - count + head)]
+      : [...items].sort((one, other) => worth(other) - worth(one)).slice(0, count);
+    const kept = items.filter((item) => order.includes(item));
+    if (left) kept.splice(head, 0, { out: left, said: middle ? "more" : "more_after" });
+    return kept;
   }
 
   function fill(row, cells, heads) {
@@ -177,11 +206,8 @@
   }
 
   function late({ overdue, overdue_left_out: out }) {
-    const items = overdue.toReversed(), middle = items.length / 2;
-    if (out) items.splice(middle, 0, { ticket_id: "", out });
-    rows("late", items, (ticket) => `${ticket.ticket_id}`, (ticket) => ticket.out
-      ? [{ text: say("more", { count: ticket.out.toLocaleString(lang) }), span: 8 }]
-      : [...pressing(ticket, "up"), taken(ticket)]);
+    rows("late", fitted("late", [...overdue].reverse(), { out, middle: true }), (ticket) => ticket.ticket_id,
+      (ticket) => [...pressing(ticket, "up"), taken(ticket)]);
   }
 
   function taken(ticket) {
@@ -200,6 +226,10 @@
     ];
   }
 
+  function trouble({ queue, gap }) {
+    return queue.overdue * 1e6 + queue.at_risk["15m"] * 1e3 + Math.max(gap, 0);
+  }
+
   function targets(compliance) {
     const of = (target, window) => compliance.find((one) => one.target === target && one.window === window);
     const cell = (one) => (one && one.judged
@@ -210,8 +240,9 @@
 
   // The last hour: sums over five minutes each
 
-  function hour({ hour: minutes, compliance }) {
+  function hour({ hour: minutes, compliance, monitor }) {
     const sums = (series) => series.reduce((all, n, place) => (all[Math.floor(place / SPAN)] += n, all), Array(series.length / SPAN).fill(0));
+    at("hour").classList.toggle("unknown", !monitor.shown);
     const [arrivals, replies, judged, met] = ["arrivals", "replies", "judged", "met"].map((name) => sums(minutes[name]));
     const { goal } = compliance.find((one) => one.target === "first_response");
     const top = Math.max(1, ...arrivals, ...replies), last = arrivals.length - 1;
