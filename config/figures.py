@@ -51,6 +51,14 @@ FIGURES: Final[Mapping[str, Figure]] = {
 }
 """In the order in which reports show them."""
 
+OF_PROMISES: Final[Mapping[str, str]] = {
+    "first_response": "first_response_compliance",
+    "resolution": "resolution_compliance",
+    "follow_up": "follow_up_kept",
+    "team_answer": "hand_over_answered",
+}
+"""By target the figure that says how often the promise was kept. Its goal is the staffing file's, as on the board."""
+
 _PERCENT = re.compile(r"\d{1,3}(\.\d{1,3})?%")
 _NUMBER = re.compile(r"\d{1,6}(\.\d{1,3})?")
 _SHAPES = {

@@ -18,6 +18,7 @@ from config.errors import shown, suggestion
 from config.goals import load_goals
 from config.quality import load_quality
 from config.settings import load_settings
+from config.staffing import staffing_of
 from reports.measures.ground import Scope
 from reports.measures.standing import day_begins
 from reports.pages.audience import ROLES, Audience, Role
@@ -92,6 +93,7 @@ class _Day(click.ParamType):
 @click.option(
     "--quality", "quality_file", type=_FILE, help="How quality is measured; default: SLAWATCH_QUALITY, else as shipped."
 )
+@click.option("--staffing", type=_FILE, help="The goals of promises; default: SLAWATCH_STAFFING, else as shipped.")
 @click.option("--goals", "goals_file", type=_FILE, help="Goals that were set; default: SLAWATCH_GOALS.")
 @click.option("--zone", help="By whose clock days begin, such as Asia/Shanghai. Default: as the quality file says.")
 @click.option("--rows", type=click.IntRange(1, 100_000), default=2_000, show_default=True, help="Tickets in a table.")
@@ -110,6 +112,7 @@ def command(
     events: Path | None,
     policies: Path | None,
     quality_file: Path | None,
+    staffing: Path | None,
     goals_file: Path | None,
     zone: str | None,
     rows: int,
@@ -127,7 +130,7 @@ def command(
     if (events is None) != (policies is None) or None not in (events, ledger_path):
         raise click.UsageError("--events FILE and --policies FILE go together, and in place of --ledger")
     settings = load_settings()
-    quality = load_quality(quality_file or settings.quality)
+    quality = load_quality(quality_file or settings.quality, staffing_of(staffing or settings.staffing))
     if zone is not None:
         quality = _in_zone(quality, zone)
     goals_file = goals_file or settings.goals

@@ -8,9 +8,10 @@ from expected_problems import corpus, differences
 
 from agents.quality_words import goal_lines, quality_lines
 from config.errors import ConfigError
-from config.figures import FIGURES
+from config.figures import FIGURES, OF_PROMISES
 from config.goals import Goal, load_goals
 from config.quality import Level, Shift, default_quality, factor_on, load_quality
+from config.staffing import load_staffing
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,8 +51,20 @@ def test_the_least_file_has_the_defaults(tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     quality = load_quality(path)
     assert [(each.name, each.weight) for each in quality.criteria] == [("attitude", 1000), ("语气", 500)]
-    assert (quality.maximum, quality.flag_below, quality.goals, quality.levels) == (10, 0, {}, ())
+    assert (quality.maximum, quality.flag_below, quality.levels) == (10, 0, ())
+    assert set(quality.goals) == set(OF_PROMISES.values())
     assert quality.shifts == (Shift("night", 22 * 3600, 6 * 3600),)
+
+
+def test_the_goal_of_a_promise_is_the_one_that_metrics_and_the_board_go_by(tmp_path: Path) -> None:
+    path = tmp_path / "staffing.yaml"
+    path.write_text("version: 1\ngoals: {first_response: 92%, team_answer: 75%}\n")
+    staffing = load_staffing(path)
+    quality = load_quality(None, staffing)
+    assert {figure: quality.goals[figure] for figure in OF_PROMISES.values()} == {
+        figure: staffing.goals[target] for target, figure in OF_PROMISES.items()
+    }
+    assert quality.goals["first_response_compliance"] == 0.92
 
 
 def test_a_season_holds_on_its_first_and_its_last_day() -> None:

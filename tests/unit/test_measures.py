@@ -12,6 +12,7 @@ import pytest
 from shared import shared_dir
 
 from agents.report_source import judged
+from config.figures import OF_PROMISES
 from config.goals import Goal
 from config.quality import Level, Season, default_quality
 from reports.measures.agreement import Agreement, agreement
@@ -28,6 +29,7 @@ from reports.measures.volume import agent_days, agent_volumes
 from reports.store.views import memory
 from streams.instants import from_datetime, parse_instant
 from streams.ledger_record import LedgerClock, LedgerRating, LedgerRecord, LedgerReply, LedgerReview
+from streams.policies import TARGETS
 
 QUALITY = default_quality()
 ALWAYS = Period(0, parse_instant("2199-01-01T00:00:00Z"))
@@ -243,6 +245,13 @@ def test_a_promise_that_is_kept_can_leave_customers_dissatisfied() -> None:
     assert [each.kept_but_dissatisfied for each in crossed(ground(made), "agent")] == [False]
     made[4].ratings[0].score = 4
     assert [each.kept_but_dissatisfied for each in crossed(ground(made), "agent")] == [True]
+
+
+@pytest.mark.parametrize(("target", "figure"), OF_PROMISES.items())
+def test_a_promises_goal_is_held_against_how_often_that_promise_was_kept(target: str, figure: str) -> None:
+    others = [clock(other, 5) for other in TARGETS if other != target]
+    made = [ticket(f"{i}", clocks=[clock(target, minutes), *others]) for i, minutes in enumerate((5, 20, 20, 20))]
+    assert read(ground(made), figure) == Reading(0.25, 4)
 
 
 # agreement of reviewers
