@@ -28,6 +28,8 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "first_response_compliance": Figure("share", True, "first-response compliance", "首次响应达标率"),
     "resolution_compliance": Figure("share", True, "resolution compliance", "解决达标率"),
     "response_time": Figure("seconds", False, "average first response time", "平均首次响应时长"),
+    "response_time_p50": Figure("seconds", False, "median first response time", "首次响应时长中位数"),
+    "response_time_p90": Figure("seconds", False, "90th percentile of first response times", "首次响应时长 P90"),
     "resolution_time": Figure("seconds", False, "average resolution time", "平均解决时长"),
     "interaction_time": Figure("seconds", False, "average response time per interaction", "平均响应时长"),
     "resolution_rate": Figure("share", True, "resolution rate", "问题解决率"),

@@ -29,7 +29,7 @@ from reports.sampling.sheet import csv_sheet, restored, survives, why, workbook_
 from reports.store.views import memory
 from streams.events import Reader
 from streams.instants import from_datetime, parse_instant
-from streams.ledger_record import LedgerRating, LedgerRecord, LedgerReview, encode
+from streams.ledger_record import LedgerClock, LedgerRating, LedgerRecord, LedgerReview, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +100,17 @@ def done(ticket_id: str, **fields: Any) -> LedgerRecord:
     return LedgerRecord(
         **{"ticket_id": ticket_id, "created_at": START, "status": "closed", "done_at": at, "clocks": [], **fields}
     )
+
+
+def test_first_comes_what_is_both_overdue_and_rated_low_then_either_then_the_rest() -> None:
+    late = [LedgerClock("resolution", 0, "p", 900.0, START, None, None, START, "breached")]
+    low, high = [LedgerRating(START, 2)], [LedgerRating(START, 3)]
+    made = [done(f"T-{i}", ratings=high) for i in range(7)]
+    made += [done("late", clocks=late), done("low", ratings=low), done("both", clocks=late, ratings=low)]
+    for seed in range(5):
+        first, *others = [each.ticket_id for each in drawn_of(made, 0.3, seed).drawn]
+        assert first == "both"
+        assert set(others) == {"late", "low"}
 
 
 def test_a_seed_draws_the_same_and_others_draw_others_evenly() -> None:
