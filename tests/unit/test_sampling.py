@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from math import ceil
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,6 @@ from streams.ledger_record import LedgerClock, LedgerRating, LedgerRecord, Ledge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 QUALITY = default_quality()
 NOW = parse_instant("2026-03-25T00:00:00Z")
@@ -342,8 +342,31 @@ def test_a_sheet_is_drawn_filled_in_and_imported_by_command(tmp_path: Path) -> N
         assert said.output == "3 reviews imported, 0 rows not filled in\n"
         lines = out.read_bytes().splitlines()
     assert {json.loads(line)["ticket_id"] for line in lines} == written_before(sheet, QUALITY)
-    wrong = ["sample", "--from", "2026-03-02", "--to", "2026-03-01", "--ledger", str(given_), "--out", str(other)]
-    assert "is before --from" in CliRunner().invoke(cli, wrong).output
+
+
+@pytest.mark.parametrize(
+    ("given_", "said"),
+    [
+        (["--from", "2026-03-02", "--to", "2026-03-01"], "--to 2026-03-01 is before --from 2026-03-02"),
+        (["--from", "2026-3-41"], "no day: '2026-3-41' (write 2026-01-31)"),
+        (["--team", "biling"], "--team: nothing of 'biling' in the ledger, did you mean 'billing'?"),
+        (["--share", "110%"], "not a share: '110%'"),
+        (["--out", "no-such-folder/sheet.csv"], "no-such-folder/sheet.csv': No such file or directory"),
+        (["--out", "filled.csv"], "is there, and reviewers may have written into it"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said_in_a_line(
+    given_: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("records.jsonl").write_bytes(encode(done("T-1", team="billing")))
+    Path("filled.csv").write_text("a reviewer's work")
+    days = ["--from", "2026-03-01", "--to", "2026-03-02", "--ledger", "records.jsonl", "--out", "new.csv"]
+    ended = CliRunner().invoke(cli, ["sample", *days, *given_])
+    assert ended.exit_code in (1, 2)
+    assert said in ended.output
+    assert not Path("new.csv").exists()
+    assert Path("filled.csv").read_text() == "a reviewer's work"
 
 
 def test_a_ticket_is_of_the_day_on_which_it_was_resolved_where_the_centre_is() -> None:
