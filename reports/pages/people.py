@@ -129,7 +129,7 @@ def _volume(view: View) -> Table:
         rows.append(
             (
                 each.agent,
-                each.level,
+                say.word(each.level),
                 each.days,
                 each.handled,
                 rounded(each.per_day),
