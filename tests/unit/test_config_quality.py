@@ -1,5 +1,6 @@
 """The quality and the goals file: what they say, and that nothing wrong with them takes effect."""
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -43,6 +44,17 @@ def test_the_shipped_quality_is_that_of_the_source_documents() -> None:
     assert quality.levels == (Level("new", 50, None, frozenset()), Level("experienced", 80, 100, None))
     assert quality.criteria[0].label == {"en": "attitude", "zh": "服务态度"}
     assert set(quality.criteria[0].anchors) == {5, 3, 1}
+
+
+def test_the_criteria_that_a_centre_may_add_are_there_to_be_uncommented(tmp_path: Path) -> None:
+    path = tmp_path / "quality.yaml"
+    shipped = (ROOT / "config/defaults/quality.yaml").read_text(encoding="utf-8")
+    path.write_text(re.sub(r"(?m)^  # (\w+: \{label)", r"  \1", shipped), encoding="utf-8")
+    quality = load_quality(path)
+    assert [each.label["zh"] for each in quality.criteria[4:]] == [
+        "响应及时性", "信息准确性", "语音清晰度", "流程执行", "身份核验", "分类准确",
+    ]  # fmt: skip
+    assert (quality.maximum, quality.flag_below) == (20, 14)
 
 
 def test_the_least_file_has_the_defaults(tmp_path: Path) -> None:
