@@ -12,6 +12,7 @@ from agents.errors import Refused
 from agents.events_io import open_events, take_lines
 from agents.progress import progress
 from agents.replay import Replay
+from config.errors import shown, suggestion
 from config.policies import load_policies
 from reports.store.folder import Damaged, NoLedger
 from reports.store.reading import opened
@@ -30,6 +31,14 @@ if TYPE_CHECKING:
     from streams.ledger_record import LedgerRecord
 
 _STEP = 5_000
+_KNOWN = {
+    "team": "SELECT DISTINCT team FROM tickets ORDER BY 1",
+    "agent": """
+        SELECT agent_id FROM tickets UNION SELECT agent_id FROM replies UNION SELECT agent_id FROM reviews
+        ORDER BY 1
+    """,
+}
+_NAMED = 20  # teams or agents in a message
 
 
 @contextmanager
@@ -89,3 +98,14 @@ def judged(path: Path, policies_file: Path, as_of: int) -> Iterator[duckdb.DuckD
     )
     with closing(memory(records)) as connection:
         yield connection
+
+
+def known(connection: duckdb.DuckDBPyConnection, option: str, wanted: str | None) -> None:
+    """Raises UsageError for a `team` or an `agent` that the views hold nothing of."""
+    if wanted is None:
+        return
+    found = connection.execute(_KNOWN[option]).fetchall()
+    names = [name for (name,) in found if name is not None]
+    if wanted not in names:
+        others = suggestion(wanted, names[:_NAMED])
+        raise click.UsageError(f"--{option}: nothing of {shown(wanted)} in the ledger{others}")

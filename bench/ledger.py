@@ -1,6 +1,7 @@
-"""The ledger at the size of a large centre: how fast a sync takes records, and how long a month's figures take.
+"""The ledger at the size of a large centre: how long a month's report takes, and how fast a sync takes records.
 
-    python bench/ledger.py [--tickets=10000000] [--records=400000] [--folder=var/bench-ledger] [--write-only]
+    python bench/ledger.py [--tickets=10000000] [--records=400000] [--folder=var/bench-ledger]
+        [--write-only | --report-only]
 
 Writes a year of tickets as Parquet, about 100 bytes each, and keeps it for the next run: 2 GB of disk are plenty. The
 records of the sync are what workers write, a fifth of them of tickets that are there. Needs neither Kafka nor Java:
@@ -15,19 +16,27 @@ import random
 import resource
 import shutil
 import time
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from config.quality import default_quality
+from reports.measures.ground import Scope
+from reports.pages.audience import Audience
+from reports.pages.page import page_of
+from reports.pages.periods import days_of
+from reports.pages.report import Order, read_range, report
+from reports.pages.sheets import csv_of, workbook_of
 from reports.store.columns import STORED
 from reports.store.database import connected, quoted
 from reports.store.folder import DataFile, Folder, Manifest
 from reports.store.reading import opened
 from reports.store.rules import Rules
 from reports.store.writing import FOLD, Line, Writer
+from streams.instants import from_datetime
 from streams.ledger_record import LedgerClock, LedgerRating, LedgerRecord, LedgerReply, encode
 
 if TYPE_CHECKING:
@@ -109,6 +118,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=400_000)
     parser.add_argument("--folder", type=Path, default=Path("var/bench-ledger"))
     parser.add_argument("--write-only", action="store_true")
+    parser.add_argument("--report-only", action="store_true")
     given = parser.parse_args()
     figures: dict[str, float | int | str] = {"tickets": given.tickets}
     path = given.folder / str(given.tickets)
@@ -117,9 +127,12 @@ def main() -> None:
     if given.write_only:
         return
     figures["bytes a ticket"] = round(size / given.tickets)
-    _read(path, figures)
-    _sync(path, given.records, given.tickets, figures)
-    figures["memory peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    _report(path, figures)
+    figures["memory peak of the report, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    if not given.report_only:
+        _read(path, figures)
+        _sync(path, given.records, given.tickets, figures)
+        figures["memory peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(json.dumps(figures, indent=1))
 
 
@@ -163,6 +176,23 @@ def _generate(path: Path, tickets: int) -> int:
     manifest = Manifest(number=1, topic="bench", files=tuple(files), offsets={0: tickets}, read_at=datetime.now(UTC))
     folder.publish(manifest)
     return sum(file.bytes for file in files)
+
+
+def _report(path: Path, figures: dict[str, float | int | str]) -> None:
+    """The monthly report as `slawatch report monthly --role supervisor` makes it, in all its forms."""
+    quality, made_at = default_quality(), from_datetime(datetime(YEAR, 12, 5, tzinfo=UTC))
+    order = Order(
+        "monthly", days_of("monthly", date(YEAR, 11, 1)), "en", Scope(), Audience("supervisor"), made_at, rows=2_000
+    )
+    with _timed(figures, "monthly report"):
+        with _timed(figures, "  ledger read"):
+            views = ExitStack()
+            ledger = views.enter_context(opened(path, *read_range(order, quality, ()), copied=True))
+        with views, _timed(figures, "  measured"):
+            document = report(ledger, order, quality)
+        with _timed(figures, "  written"):
+            written = [page_of(document), workbook_of(document), *map(csv_of, document.tables)]
+    assert all(written)
 
 
 def _read(path: Path, figures: dict[str, float | int | str]) -> None:

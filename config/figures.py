@@ -28,6 +28,8 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "first_response_compliance": Figure("share", True, "first-response compliance", "首次响应达标率"),
     "resolution_compliance": Figure("share", True, "resolution compliance", "解决达标率"),
     "response_time": Figure("seconds", False, "average first response time", "平均首次响应时长"),
+    "response_time_p50": Figure("seconds", False, "median first response time", "首次响应时长中位数"),
+    "response_time_p90": Figure("seconds", False, "90th percentile of first response times", "首次响应时长 P90"),
     "resolution_time": Figure("seconds", False, "average resolution time", "平均解决时长"),
     "interaction_time": Figure("seconds", False, "average response time per interaction", "平均响应时长"),
     "resolution_rate": Figure("share", True, "resolution rate", "问题解决率"),
@@ -50,6 +52,14 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "hand_over_answered": Figure("share", True, "hand-overs answered in time", "跨组响应达标率"),
 }
 """In the order in which reports show them."""
+
+OF_PROMISES: Final[Mapping[str, str]] = {
+    "first_response": "first_response_compliance",
+    "resolution": "resolution_compliance",
+    "follow_up": "follow_up_kept",
+    "team_answer": "hand_over_answered",
+}
+"""By target the figure that says how often the promise was kept. Its goal is the staffing file's, as on the board."""
 
 _PERCENT = re.compile(r"\d{1,3}(\.\d{1,3})?%")
 _NUMBER = re.compile(r"\d{1,6}(\.\d{1,3})?")

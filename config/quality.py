@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib import resources
 from itertools import pairwise
@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Final
 
 from config.calendars import parse_date, parse_times, parse_zone
 from config.errors import ConfigError, shown
-from config.figures import FIGURES, parse_number, parse_share, parse_value
+from config.figures import FIGURES, OF_PROMISES, parse_number, parse_share, parse_value
 from config.matching import Rule, When, never_reached, read_when
 from config.source import Node, read_file, read_name, read_text, read_version
+from config.staffing import default_staffing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from typing import TypeVar
+
+    from streams.demand import Staffing
 
     T = TypeVar("T")
 
@@ -121,6 +124,7 @@ class Quality:
     """How quality is measured: a total is `maximum` where every score is 5, and flagged under `flag_below`.
 
     `weak`: a score up to this one is a problem. `least_tickets`: on fewer nobody is judged. Shares are 0 to 1.
+    `goals` are by figure; those of promises come from the staffing file, by which metrics and the board go too.
     """
 
     timezone: str
@@ -130,7 +134,7 @@ class Quality:
     least_tickets: int
     criteria: tuple[Criterion, ...]
     problems: tuple[ProblemClass, ...]
-    goals: Mapping[str, float]
+    goals: dict[str, float]
     sample_share: float
     sample_daily: float
     process_checks: tuple[ProcessCheck, ...]
@@ -146,9 +150,15 @@ class Quality:
         return tuple(criterion.name for criterion in self.criteria)
 
 
-def load_quality(path: Path | None) -> Quality:
-    """The quality file at a path, or the shipped one; raises ConfigError with everything that is wrong with it."""
-    return _quality(read_file(path) if path is not None else _shipped())
+def load_quality(path: Path | None, staffing: Staffing | None = None) -> Quality:
+    """The quality file at a path, or the shipped one; raises ConfigError with everything that is wrong with it.
+
+    `staffing`: whose goals of promises hold, where it is not the shipped one.
+    """
+    quality = _quality(read_file(path) if path is not None else _shipped())
+    promised = (staffing or default_staffing()).goals
+    goals = quality.goals | {figure: promised[target] for target, figure in OF_PROMISES.items()}
+    return replace(quality, goals={figure: goals[figure] for figure in FIGURES if figure in goals})
 
 
 def default_quality() -> Quality:
@@ -269,7 +279,13 @@ def _problems(node: Node | None) -> tuple[ProblemClass, ...]:
 
 def _goals(node: Node | None) -> dict[str, float]:
     goals = {}
+    promised = {figure: target for target, figure in OF_PROMISES.items()}
     for name, item in (node.entries(tuple(FIGURES)) if node is not None else {}).items():
+        if name in promised:
+            item.bad(
+                f"belongs into the staffing file (goals: {promised[name]}), for metrics and the board go by it too"
+            )
+            continue
         value = item.read(lambda text, name=name: parse_value(name, text))  # type: ignore[misc]  # no type is inferred for its default
         if value is not None:
             goals[name] = value

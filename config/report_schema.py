@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from config.calendars import DATE_PATTERN, HOURS_PATTERN
-from config.figures import FIGURES
+from config.figures import FIGURES, OF_PROMISES
 from config.quality import (
     COMPLEXITY_ATTRIBUTES,
     DAILY_PATTERN,
@@ -47,7 +47,9 @@ def quality_json_schema() -> Schema:
                 "least_tickets": _whole(2, 1000, "on fewer tickets nobody is judged"),
                 "criteria": {"minProperties": 1} | _named(_criterion()),
                 "problems": object_of(dict.fromkeys(PROBLEMS, problem)),
-                "goals": object_of({name: _VALUES[figure.unit] for name, figure in FIGURES.items()}),
+                "goals": object_of(
+                    {name: _VALUES[figure.unit] for name, figure in FIGURES.items() if name not in OF_PROMISES.values()}
+                ),
                 "sampling": object_of(sampling),
                 "process_checks": _named(_check()),
                 "not_effective": one_or_many(_NAME, description="reasons or tags of tickets that are no service"),

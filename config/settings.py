@@ -187,7 +187,8 @@ class Settings(BaseSettings):
     policies: Path | None = Field(default=None, description="policy file; none: the shipped defaults")
     routing: Path | None = Field(default=None, description="routing file of the notifier: which alert goes where")
     staffing: Path | None = Field(
-        default=None, description="staffing file: goals, live channels, handling times; none: the shipped one"
+        default=None,
+        description="staffing file: goals of promises, live channels, handling times; none: the shipped one",
     )
     quality: Path | None = Field(
         default=None, description="quality file: criteria, thresholds, shifts; none: the shipped one"

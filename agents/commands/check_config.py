@@ -76,7 +76,7 @@ def command(
     unset = StandIns()
     routes = _try(lambda: load_routing(routing, unset), problems) if routing is not None else None
     staffed = _try(lambda: load_staffing(staffing), problems) if staffing is not None else None
-    measured = _try(lambda: load_quality(quality), problems) if quality is not None else None
+    measured = _try(lambda: load_quality(quality, staffed), problems) if quality is not None else None
     aims = _try(lambda: load_goals(goals), problems) if goals is not None else None
     if problems or file is None:
         raise ConfigError(problems)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from agents.commands.parameters import to_file
 from agents.commands.send import send
 from agents.events_io import EventFile, write_lines
 from agents.kafka import Fault, faults
@@ -45,7 +46,7 @@ def command(sheet: Path, reviewer: str | None, quality_file: Path | None, out: s
         click.echo(f"{sheet}: nothing was imported", err=True)
         raise ConfigError(filled.problems)
     if out is not None:
-        with write_lines(out) as write:
+        with to_file(out), write_lines(out) as write:
             for line in filled.events:
                 write(line)
     elif filled.events:

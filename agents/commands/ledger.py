@@ -21,6 +21,7 @@ from agents.kafka import connection, faults
 from agents.ledger_sync import Sync, Synced
 from agents.ledger_topic import LedgerTopic
 from agents.progress import progress
+from agents.report_source import known
 from agents.topics import Topics
 from config.policies import load_policies
 from config.settings import Settings, load_settings
@@ -215,7 +216,10 @@ def compare(policies: Path, since: int | None, until: int | None, team: str | No
     rules = load_policies(policies)
     end = to_datetime(until) if until is not None else datetime.now(UTC)
     start = to_datetime(since) if since is not None else end - timedelta(days=90)
+    if start >= end:
+        raise click.UsageError(f"--since {start:%Y-%m-%d %H:%M} is not before {end:%Y-%m-%d %H:%M} (swap them)")
     with _refusals(), opened(settings.ledger_folder, start, end) as views:
+        known(views, "team", team)
         shifts = shifts_of(views, rules, start, end, team)
     if as_lines:
         for shift in shifts:

@@ -13,7 +13,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from agents.commands.parameters import INSTANT
+from agents.commands.parameters import INSTANT, to_file
 from agents.commands.shifts import as_json, show
 from agents.events_io import take_lines, write_lines
 from agents.replay import CLOCK_COLUMNS, Replay, compared
@@ -64,11 +64,11 @@ def command(
         shifts = compared(replay, other)
         summary["compare"] = [as_json(shift) for shift in shifts]
     if clocks is not None:
-        with write_lines(clocks) as write:
+        with to_file(clocks), write_lines(clocks) as write:
             for row in (CLOCK_COLUMNS, *replay.rows()):
                 write(_csv_line(row))
     if json_out is not None:
-        with write_lines(json_out) as write:
+        with to_file(json_out), write_lines(json_out) as write:
             write(json.dumps(summary, indent=1).encode())
     else:
         _print(summary, replay)

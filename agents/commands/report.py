@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from agents.commands.parameters import INSTANT
-from agents.report_source import judged, stored
+from agents.commands.parameters import DAY, INSTANT, to_file
+from agents.report_source import judged, known, stored
 from config.calendars import parse_zone
-from config.errors import shown, suggestion
 from config.goals import load_goals
 from config.quality import load_quality
 from config.settings import load_settings
+from config.staffing import staffing_of
 from reports.measures.ground import Scope
 from reports.measures.standing import day_begins
 from reports.pages.audience import ROLES, Audience, Role
@@ -39,33 +39,13 @@ if TYPE_CHECKING:
 
 FORMATS = ("html", "xlsx", "csv")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_KNOWN = {
-    "team": "SELECT DISTINCT team FROM tickets ORDER BY 1",
-    "agent": """
-        SELECT agent_id FROM tickets UNION SELECT agent_id FROM replies UNION SELECT agent_id FROM reviews
-        ORDER BY 1
-    """,
-}
-_NAMED = 20  # teams or agents in a message
 _MODES = {"manager": 0o644, "supervisor": 0o600, "agent": 0o600}
 """Of the files: what names agents is its maker's to hand on."""
 
 
-class _Day(click.ParamType):
-    name = "day"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        if isinstance(value, date):
-            return value
-        try:
-            return date.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"no day: {str(value)!r} (write 2026-01-31)", param, ctx)
-
-
 @click.command(name="report")
 @click.argument("kind", type=click.Choice(KINDS))
-@click.option("--date", "day", type=_Day(), help="A day of the period. Default: the newest period that is over.")
+@click.option("--date", "day", type=DAY, help="A day of the period. Default: the newest period that is over.")
 @click.option("--team", help="Of this team alone.")
 @click.option("--lang", "language", type=click.Choice(["en", "zh"]), default="en", show_default=True)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=".", help="The folder to write to.")
@@ -92,6 +72,7 @@ class _Day(click.ParamType):
 @click.option(
     "--quality", "quality_file", type=_FILE, help="How quality is measured; default: SLAWATCH_QUALITY, else as shipped."
 )
+@click.option("--staffing", type=_FILE, help="The goals of promises; default: SLAWATCH_STAFFING, else as shipped.")
 @click.option("--goals", "goals_file", type=_FILE, help="Goals that were set; default: SLAWATCH_GOALS.")
 @click.option("--zone", help="By whose clock days begin, such as Asia/Shanghai. Default: as the quality file says.")
 @click.option("--rows", type=click.IntRange(1, 100_000), default=2_000, show_default=True, help="Tickets in a table.")
@@ -110,6 +91,7 @@ def command(
     events: Path | None,
     policies: Path | None,
     quality_file: Path | None,
+    staffing: Path | None,
     goals_file: Path | None,
     zone: str | None,
     rows: int,
@@ -127,7 +109,7 @@ def command(
     if (events is None) != (policies is None) or None not in (events, ledger_path):
         raise click.UsageError("--events FILE and --policies FILE go together, and in place of --ledger")
     settings = load_settings()
-    quality = load_quality(quality_file or settings.quality)
+    quality = load_quality(quality_file or settings.quality, staffing_of(staffing or settings.staffing))
     if zone is not None:
         quality = _in_zone(quality, zone)
     goals_file = goals_file or settings.goals
@@ -142,16 +124,17 @@ def command(
     else:
         views = stored(ledger_path or settings.ledger_folder, *read_range(order, quality, goals))
     with views as connection:
-        _known(connection, "team", team)
-        _known(connection, "agent", agent)
+        known(connection, "team", team)
+        known(connection, "agent", agent)
         if pseudonyms is not None:
             names = _pseudonyms(pseudonyms)
             hide_names(connection, names)
             quality, goals = hidden_levels(quality, names), hidden_goals(goals, names)
         document = report(connection, order, quality, goals)
         _tell_if_empty(connection, days, quality)
-    for path in _write(document, out, _stem(order), formats or FORMATS, _MODES[role]):
-        click.echo(path)
+    with to_file(out):
+        for path in _write(document, out, _stem(order), formats or FORMATS, _MODES[role]):
+            click.echo(path)
 
 
 def _in_zone(quality: Quality, zone: str) -> Quality:
@@ -166,17 +149,6 @@ def _pseudonyms(path: Path) -> Pseudonyms:
         return Pseudonyms.of_file(path)
     except ValueError as error:
         raise click.UsageError(f"--pseudonyms: {error}") from None
-
-
-def _known(connection: duckdb.DuckDBPyConnection, option: str, wanted: str | None) -> None:
-    """Raises UsageError for a team or an agent that the ledger knows nothing of."""
-    if wanted is None:
-        return
-    found = connection.execute(_KNOWN[option]).fetchall()
-    names = [name for (name,) in found if name is not None]
-    if wanted not in names:
-        known = suggestion(wanted, names[:_NAMED])
-        raise click.UsageError(f"--{option}: nothing of {shown(wanted)} in the ledger{known}")
 
 
 def _tell_if_empty(connection: duckdb.DuckDBPyConnection, days: Days, quality: Quality) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import click
 
-from agents.report_source import stored
+from agents.commands.parameters import DAY, to_file
+from agents.report_source import known, stored
 from config.figures import parse_share
 from config.quality import LANGUAGES, load_quality
 from config.settings import load_settings
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from config.quality import Quality
     from reports.sampling.draw import Draw
 
-_DAY = click.DateTime(formats=["%Y-%m-%d"])
 _PATH = click.Path(path_type=Path)
 _OLD = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -41,8 +41,8 @@ class _Share(click.ParamType):
 
 
 @click.command(name="sample")
-@click.option("--from", "first", type=_DAY, metavar="DAY", help="The first day, 2026-01-31. Default: yesterday.")
-@click.option("--to", "last", type=_DAY, metavar="DAY", help="The last day. Default: the first one.")
+@click.option("--from", "first", type=DAY, metavar="DAY", help="The first day, 2026-01-31. Default: yesterday.")
+@click.option("--to", "last", type=DAY, metavar="DAY", help="The last day. Default: the first one.")
 @click.option("--daily", is_flag=True, help="A share of each day (20 % by the shipped quality file), not of all.")
 @click.option("--share", type=_Share(), metavar="SHARE", help="In place of the quality file's, such as 10%.")
 @click.option("--team", help="Of this team alone.")
@@ -55,8 +55,8 @@ class _Share(click.ParamType):
 )
 @click.option("--out", type=_PATH, required=True, help="The sheet to write: a workbook (.xlsx), or CSV (.csv).")
 def command(
-    first: datetime | None,
-    last: datetime | None,
+    first: date | None,
+    last: date | None,
     daily: bool,
     share: float | None,
     team: str | None,
@@ -74,6 +74,8 @@ def command(
     """
     if out.suffix.lower() not in (".xlsx", ".csv"):
         raise click.UsageError(f"--out {out}: not a sheet's name (end it in .xlsx or .csv)")
+    if out.exists():
+        raise click.UsageError(f"--out {out}: is there, and reviewers may have written into it (choose another name)")
     now = int(time.time()) * SECOND
     settings = load_settings()
     quality = load_quality(quality_file or settings.quality)
@@ -82,20 +84,22 @@ def command(
     drawn_before = [ticket_id for sheet in without for ticket_id in _written(sheet, quality)]
     views = stored(ledger or settings.ledger_folder, to_datetime(period.since), to_datetime(period.until))
     with views as connection, Ground(connection, period, Scope(team=team), quality) as ground:
+        known(connection, "team", team)
         found = draw(ground, share, seed, daily=daily, without=drawn_before)
     kept = [each for each in found.drawn if survives(each.ticket_id)]
     write = workbook_sheet if out.suffix.lower() == ".xlsx" else csv_sheet
-    out.write_bytes(write(quality, kept, language, now))
+    with to_file(out), out.open("xb") as file:
+        file.write(write(quality, kept, language, now))
     click.echo(f"{_said(found)}\n{out}")
     if left := len(found.drawn) - len(kept):
         click.echo(f"{left} more have ids with unseen characters, which no sheet gives back: left out", err=True)
 
 
-def _period(first: datetime | None, last: datetime | None, quality: Quality, now: int) -> Period:
+def _period(first: date | None, last: date | None, quality: Quality, now: int) -> Period:
     """Whole days by the quality file's zone, both included, as far as they are over."""
     yesterday = to_datetime(now).astimezone(ZoneInfo(quality.timezone)).date() - timedelta(days=1)
-    begins = first.date() if first is not None else last.date() if last is not None else yesterday
-    ends = last.date() if last is not None else begins
+    begins = first or last or yesterday
+    ends = last or begins
     if ends < begins:
         raise click.UsageError(f"--to {ends} is before --from {begins} (swap them)")
     return Period(day_begins(begins, quality), day_begins(ends + timedelta(days=1), quality))

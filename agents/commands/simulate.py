@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import msgspec
 
-from agents.commands.parameters import INSTANT
+from agents.commands.parameters import INSTANT, to_file
 from agents.events_io import write_lines
 from agents.progress import progress
 from agents.simulator import simulate
@@ -33,7 +33,7 @@ def command(tickets: int, seed: int, days: float | None, start: int, out: str) -
     written = begun = 0
     events = simulate(tickets, seed, days or max(7.0, tickets / _BUSY_DAY), start)
     try:
-        with write_lines(out) as write, progress("simulating", tickets) as come_to:
+        with to_file(out), write_lines(out) as write, progress("simulating", tickets) as come_to:
             for event in events:
                 write(encode(event))
                 written += 1

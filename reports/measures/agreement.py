@@ -39,13 +39,12 @@ def agreement(ground: Ground) -> list[Agreement]:
     found = []
     for name in ground.quality.names:
         rows = ground.rows(f"""
-            WITH newest AS (
-                SELECT ticket_id, reviewer_id, max({{'at': happened_at, 'score': {score_column(name)}}}).score AS score
-                FROM {ground.table("reviews")}
-                WHERE reviewer_id IS NOT NULL AND {score_column(name)} IS NOT NULL GROUP BY ticket_id, reviewer_id
+            WITH given AS (
+                SELECT ticket_id, reviewer_id, {score_column(name)} AS score FROM {ground.table("reviews")}
+                WHERE reviewer_id IS NOT NULL AND {score_column(name)} IS NOT NULL
             ), pairs AS (
                 SELECT one.reviewer_id AS first, other.reviewer_id AS second, one.score AS a, other.score AS b
-                FROM newest AS one JOIN newest AS other
+                FROM given AS one JOIN given AS other
                 ON one.ticket_id = other.ticket_id AND one.reviewer_id < other.reviewer_id
             )
             SELECT first, second, count(*), avg(abs(a - b)), avg(a - b), 1 - avg((a - b) * (a - b))

@@ -29,20 +29,14 @@ class Complaints:
         """1000 x valid / tickets."""
         return 1000 * self.valid / self.tickets if self.tickets else None
 
-    @property
-    def valid_share(self) -> float | None:
-        """valid / filed."""
-        return self.valid / self.filed if self.filed else None
-
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Calls back to customers; `mean`: of the scores asked for in them."""
+    """Calls back to customers."""
 
     tickets: int
     made: int
     reached: int
-    mean: float | None
 
     @property
     def share(self) -> float | None:
@@ -65,5 +59,5 @@ def complaints(ground: Ground, by: By = ()) -> dict[Key, Complaints]:
 
 def callbacks(ground: Ground, by: By = ()) -> dict[Key, Callbacks]:
     """Callback success (回访成功率) = reached / made."""
-    sums = "count(DISTINCT ticket_id), count(*), count(*) FILTER (reached), avg(score)"
+    sums = "count(DISTINCT ticket_id), count(*), count(*) FILTER (reached)"
     return {key: Callbacks(*row) for key, row in ground.grouped("callbacks", sums, by).items()}

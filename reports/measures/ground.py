@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from reports.measures.things import Asked, thing_query
+from reports.measures.things import Asked, classes, thing_query
 from streams.instants import format_instant
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Reading(NamedTuple):
 
 
 class Ground:
-    """The things of a period and a scope, in temporary tables that are made when they are first asked for.
+    """The things of a period and a scope, kept from when they are first asked for, and the sums over them likewise.
 
     Each thing counts in the period in which it happened: a ticket at its creation, a clock when it was judged (met: at
     its stop; breached: at its breach), a resolved ticket when it was resolved, a reply, rating, review, complaint and
@@ -74,6 +74,7 @@ class Ground:
         self.quality = quality
         self._name = f"ground{next(_numbers)}"
         self._made: list[str] = []
+        self._known: dict[str, dict[Key, tuple[Any, ...]]] = {}
 
     def __enter__(self) -> Ground:
         return self
@@ -86,8 +87,9 @@ class Ground:
     def close(self) -> None:
         """Drop its tables."""
         for table in self._made:
-            self.connection.execute(f"DROP TABLE {table}")
+            self.connection.execute(f"DROP VIEW {table}; DROP TABLE {table}_kept")
         self._made.clear()
+        self._known.clear()
 
     def table(self, thing: str) -> str:
         """The name of the table of one of THINGS; it is made if it is not there yet."""
@@ -101,7 +103,9 @@ class Ground:
             if agent is not None:
                 query = f"SELECT * FROM ({query}) WHERE agent = $agent"
                 wanted["agent"] = agent
-            self.connection.execute(f"CREATE TEMP TABLE {table} AS {query}", wanted or None)
+            self.connection.execute(f"CREATE TEMP TABLE {table}_kept AS {query}", wanted or None)
+            more = classes(self.quality, self.period.since, self.period.until)
+            self.connection.execute(f"CREATE TEMP VIEW {table} AS SELECT *, {more} FROM {table}_kept")
             self._made.append(table)
         return table
 
@@ -111,8 +115,10 @@ class Ground:
             raise ValueError(f"no dimension: {', '.join(sorted(unknown))} (known: {', '.join(DIMENSIONS)})")
         keys = "".join(f"{name}, " for name in by)
         grouped = f"GROUP BY {', '.join(by)} ORDER BY {', '.join(by)}" if by else ""
-        rows = self.rows(f"SELECT {keys}{sums} FROM {self.table(thing)} WHERE {where} {grouped}")
-        return {row[: len(by)]: row[len(by) :] for row in rows}
+        query = f"SELECT {keys}{sums} FROM {self.table(thing)} WHERE {where} {grouped}"
+        if query not in self._known:  # several figures follow from the same sums
+            self._known[query] = {row[: len(by)]: row[len(by) :] for row in self.rows(query)}
+        return self._known[query]
 
     def rows(self, query: str, values: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
         """A query's rows."""

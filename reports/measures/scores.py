@@ -21,11 +21,6 @@ class Item:
     sum: int
 
     @property
-    def mean(self) -> float | None:
-        """Of 5."""
-        return self.sum / self.scored if self.scored else None
-
-    @property
     def rate(self) -> float | None:
         """The item score rate (单项得分率): sum / (5 x scored)."""
         return self.sum / (HIGHEST * self.scored) if self.scored else None

@@ -1,10 +1,15 @@
-"""The things that measures count, as queries over the ledger's views: when each happened, and its ticket's classes."""
+"""The things that measures count, as queries over the ledger's views: when each happened, and its ticket's classes.
+
+A query takes the columns that measures read and no others, and a ticket's classes are worked out of them where somebody
+groups by them: of millions of tickets it is the columns that take the time.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from config.quality import HIGHEST, Quality
+from reports.measures.local_time import local_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -14,6 +19,8 @@ if TYPE_CHECKING:
 REPEAT_WITHIN: Final = "INTERVAL 7 DAYS"
 """A ticket of the same customer and category so soon is a repeat."""
 
+_CONTACT: Final = "customer_id, coalesce(category, '') AS subject, created_at"
+_CONTACTED: Final = "customer_id IS NOT NULL AND status <> 'cancelled'"
 _HELD: Final = "tickets.status <> 'cancelled'"
 _HANDLER: Final = "coalesce(things.agent_id, last.agent_id)"
 _NAMED: Final = "coalesce(named, things.agent_id, last.agent_id)"
@@ -41,22 +48,26 @@ class Thing(NamedTuple):
 
 
 def thing_query(thing: str, asked: Asked) -> str:
-    """The things of a period and scope, each with whom it counts for, the classes of its ticket, and its day.
-
-    The classes are worked out for what happened in the period alone, of however many tickets that are.
-    """
+    """The things of a period and scope, each with whom it counts for, and what `classes` needs of its ticket."""
     query, agent, columns = THINGS[thing]
-    quality = asked.quality
     return f"""
         WITH things AS MATERIALIZED ({query(asked)}), last AS (
             SELECT ticket_id, max({{'at': replies.at, 'agent_id': agent_id}}).agent_id AS agent_id FROM replies
             WHERE agent_id IS NOT NULL AND ticket_id IN (SELECT ticket_id FROM things WHERE agent_id IS NULL)
             GROUP BY ticket_id
         )
-        SELECT ticket_id, team, coalesce(kind, category) AS type, kind, category, priority, channel, {agent} AS agent,
-            {_shift(quality)} AS shift, {_complexity(quality)} AS complexity, happened_at,
-            strftime(timezone({_text(quality.timezone)}, happened_at), '%Y-%m-%d') AS day, {columns(quality)}
+        SELECT ticket_id, created_at, team, kind, category, priority, channel, {agent} AS agent, happened_at,
+            {columns(asked.quality)}
         FROM things LEFT JOIN last USING (ticket_id)
+    """
+
+
+def classes(quality: Quality, since: int, until: int) -> str:
+    """The columns that follow from those of a thing of this time: `type`, `shift`, `complexity`, `day`."""
+    begun, happened = (local_time(name, quality.timezone, since, until) for name in ("created_at", "happened_at"))
+    return f"""
+        coalesce(kind, category) AS type, {_shift(quality, begun)} AS shift, {_complexity(quality)} AS complexity,
+        strftime({happened}, '%Y-%m-%d') AS day
     """
 
 
@@ -65,18 +76,21 @@ def _created(asked: Asked) -> str:
     had one of the category in the days before.
     """
     return f"""
-        SELECT new.*, new.created_at AS happened_at,
+        WITH new AS MATERIALIZED (SELECT * FROM tickets WHERE {asked.within("created_at")} AND {asked.scope}),
+        again AS (
+            SELECT ticket_id FROM (SELECT ticket_id, {_CONTACT} FROM new) AS one ASOF JOIN (
+                SELECT {_CONTACT} FROM tickets
+                WHERE {_CONTACTED} AND created_at >= {asked.since} - {REPEAT_WITHIN} AND created_at < {asked.until}
+            ) AS before
+            ON one.customer_id = before.customer_id AND one.subject = before.subject
+                AND one.created_at > before.created_at
+            WHERE before.created_at >= one.created_at - {REPEAT_WITHIN}
+        )
+        SELECT *, created_at AS happened_at, ticket_id IN (FROM again) AS repeated,
             status <> 'cancelled' AND ticket_id IN (
                 SELECT ticket_id FROM clocks WHERE target = 'resolution' AND verdict IN ('met', 'breached')
-            ) AS due,
-            coalesce(before.created_at >= new.created_at - {REPEAT_WITHIN}, false) AS repeated
-        FROM (SELECT * FROM tickets WHERE {asked.within("created_at")} AND {asked.scope}) AS new ASOF LEFT JOIN (
-            SELECT customer_id, coalesce(category, '') AS subject, created_at FROM tickets
-            WHERE customer_id IS NOT NULL AND status <> 'cancelled'
-                AND created_at >= {asked.since} - {REPEAT_WITHIN} AND created_at < {asked.until}
-        ) AS before
-        ON new.customer_id = before.customer_id AND coalesce(new.category, '') = before.subject
-            AND new.created_at > before.created_at
+            ) AS due
+        FROM new
     """
 
 
@@ -88,21 +102,23 @@ def _resolved(asked: Asked) -> str:
         WITH done AS MATERIALIZED (
             SELECT * FROM tickets
             WHERE status IN ('resolved', 'closed') AND {asked.within("done_at")} AND {asked.scope}
-        )
-        SELECT done.*, done.done_at AS happened_at, epoch_us(done_at) - epoch_us(done.created_at) AS open_for,
-            reply_count = 1 AND reopenings = 0 AND coalesce(after.created_at > done_at + {REPEAT_WITHIN}, true)
-                AS first_contact,
-            rated.score AS score
-        FROM done ASOF LEFT JOIN (
-            SELECT customer_id, coalesce(category, '') AS subject, created_at FROM tickets
-            WHERE customer_id IN (SELECT customer_id FROM done) AND status <> 'cancelled'
-        ) AS after
-        ON done.customer_id = after.customer_id AND coalesce(done.category, '') = after.subject
-            AND done.created_at < after.created_at
-        LEFT JOIN (
+        ), again AS (
+            SELECT ticket_id FROM (
+                SELECT ticket_id, {_CONTACT}, done_at FROM done WHERE reply_count = 1 AND reopenings = 0
+            ) AS one ASOF JOIN (
+                SELECT {_CONTACT} FROM tickets
+                WHERE {_CONTACTED} AND customer_id IN (SELECT customer_id FROM done)
+            ) AS after
+            ON one.customer_id = after.customer_id AND one.subject = after.subject
+                AND one.created_at < after.created_at
+            WHERE after.created_at <= one.done_at + {REPEAT_WITHIN}
+        ), rated AS (
             SELECT ticket_id, max({{'at': ratings.at, 'score': score}}).score AS score FROM ratings
             WHERE ticket_id IN (SELECT ticket_id FROM done) GROUP BY ticket_id
-        ) AS rated ON done.ticket_id = rated.ticket_id
+        )
+        SELECT done.*, done_at AS happened_at, epoch_us(done_at) - epoch_us(created_at) AS open_for,
+            reply_count = 1 AND reopenings = 0 AND ticket_id NOT IN (FROM again) AS first_contact, score
+        FROM done LEFT JOIN rated USING (ticket_id)
     """
 
 
@@ -181,9 +197,7 @@ THINGS: Final[Mapping[str, Thing]] = {
     "clocks": Thing(
         _clocks,
         _HANDLER,
-        lambda _: (
-            "created_at, target, cycle, started_at, stopped_at, limit_seconds, met, breached, timed, seconds, single"
-        ),
+        lambda _: "target, cycle, started_at, stopped_at, limit_seconds, met, breached, timed, seconds, single",
     ),
     "replies": Thing(_each("replies", "one.agent_id AS named"), "named", lambda _: "reply_count"),
     "ratings": Thing(_each("ratings", "one.score, one.comment"), _HANDLER, lambda _: "score, comment"),
@@ -205,8 +219,8 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _shift(quality: Quality) -> str:
-    second = f"epoch(CAST(timezone({_text(quality.timezone)}, created_at) AS TIME))"
+def _shift(quality: Quality, begun: str) -> str:
+    second = f"epoch(CAST({begun} AS TIME))"
     return _case((f"{_within(second, shift)}", shift.name) for shift in quality.shifts)
 
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reports.measures.agreement import agreement
+from reports.measures.cross import crossed
 from reports.measures.response import FIRST, kept, overdue
 from reports.measures.scores import checks, scores
 from reports.pages.document import Section, Table, minutes, percent, rounded
 from reports.pages.view import titled
 
 if TYPE_CHECKING:
+    from reports.measures.cross import Crossed
     from reports.pages.document import Cell
     from reports.pages.view import View
 
 
 def comparisons(view: View) -> Section:
     """What differs by kind of work, none of it by person."""
-    found = [_by(view, "shift"), _by(view, "complexity"), most_overdue(view, "type", "by_type"), _items(view)]
+    found = [_by(view, "shift"), _by(view, "complexity"), most_overdue(view, "type", "by_type")]
+    found += [speed_and_quality(view, "type"), _items(view)]
     if view.audience.compares_agents:
         found.append(_agreement(view))
     return Section(view.say("comparisons"), tuple(found), view.say("comparisons_note"))
@@ -52,6 +55,39 @@ def most_overdue(view: View, dimension: str, title: str) -> Table:
     ]
     columns = (dimension, "overdue_count", "judged_tickets", "overdue_share")
     return Table(f"overdue-by-{dimension}", say(title), tuple(map(say, columns)), tuple(rows))
+
+
+def speed_and_quality(view: View, dimension: str) -> Table:
+    """交叉分析, by agent or by type: which of both is wanting, on enough tickets alone."""
+    say = view.say
+    found = crossed(view.now, dimension)
+    rows: list[tuple[Cell, ...]] = [
+        (
+            say.word(each.name),
+            percent(each.compliance),
+            each.judged,
+            rounded(each.score, 2),
+            each.reviewed,
+            rounded(each.rating, 2),
+            each.rated,
+            _verdict(view, each),
+        )
+        for each in found
+    ]
+    columns = (
+        dimension, "response_compliance", "judged_tickets", "average_score", "scored", "average_rating", "rated",
+        "verdict",
+    )  # fmt: skip
+    flagged = frozenset(index for index, each in enumerate(found) if each.quadrant not in (None, "fast_and_good"))
+    name = f"speed-and-quality-by-{dimension}"
+    return Table(name, say(f"crossed_by_{dimension}"), tuple(map(say, columns)), tuple(rows), flagged)
+
+
+def _verdict(view: View, each: Crossed) -> str:
+    said = [view.say(each.quadrant)] if each.quadrant is not None else []
+    if each.kept_but_dissatisfied:
+        said.append(view.say("kept_but_dissatisfied"))
+    return "; ".join(said) or view.say("too_few")
 
 
 def _items(view: View) -> Table:

@@ -26,7 +26,7 @@ class Table:
     """Rows under headings. A flagged row is set off, and one of its cells says why in words."""
 
     name: str
-    """Of the CSV file and of the sheet: letters, digits and `-`, at most 31."""
+    """Of the CSV file: letters, digits and `-`."""
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]

@@ -31,6 +31,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "simple": ("simple", "简单"),
     "medium": ("medium", "中等"),
     "complex": ("complex", "复杂"),
+    "new": ("new", "新人"),
+    "experienced": ("experienced", "资深"),
 }
 """Words of the data that are ours or the shipped files', which reports translate; any other is shown as it stands."""
 

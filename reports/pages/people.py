@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.measures.cross import best_scored, crossed, fastest
+from reports.measures.cross import best_scored, fastest
 from reports.measures.response import FIRST, kept
 from reports.measures.standing import under_goal
 from reports.measures.volume import agent_volumes
-from reports.pages.comparisons import most_overdue
+from reports.pages.comparisons import most_overdue, speed_and_quality
 from reports.pages.document import Section, Table, minutes, percent, rounded
 from reports.pages.view import figure_value
 
 if TYPE_CHECKING:
-    from reports.measures.cross import Crossed
     from reports.pages.document import Cell
     from reports.pages.view import View
 
@@ -27,7 +26,7 @@ def people(view: View) -> Section:
         _best(view),
         _under_goal(view),
         most_overdue(view, "agent", "most_overdue"),
-        _crossed(view),
+        speed_and_quality(view, "agent"),
         _like_with_like(view),
         _volume(view),
     )
@@ -72,37 +71,6 @@ def _under_goal(view: View) -> Table:
     return Table("under-goal", say("under_goal"), columns, tuple(rows), frozenset(range(len(rows))))
 
 
-def _crossed(view: View) -> Table:
-    say = view.say
-    found = crossed(view.now, "agent")
-    rows: list[tuple[Cell, ...]] = [
-        (
-            each.name,
-            percent(each.compliance),
-            each.judged,
-            rounded(each.score, 2),
-            each.reviewed,
-            rounded(each.rating, 2),
-            each.rated,
-            _verdict(view, each),
-        )
-        for each in found
-    ]
-    columns = (
-        "agent", "response_compliance", "judged_tickets", "average_score", "scored", "average_rating", "rated",
-        "verdict",
-    )  # fmt: skip
-    flagged = frozenset(index for index, each in enumerate(found) if each.quadrant not in (None, "fast_and_good"))
-    return Table("speed-and-quality", say("by_agent"), tuple(map(say, columns)), tuple(rows), flagged)
-
-
-def _verdict(view: View, each: Crossed) -> str:
-    said = [view.say(each.quadrant)] if each.quadrant is not None else []
-    if each.kept_but_dissatisfied:
-        said.append(view.say("kept_but_dissatisfied"))
-    return "; ".join(said) or view.say("too_few")
-
-
 def _like_with_like(view: View) -> Table:
     say = view.say
     found = kept(view.now, FIRST, ("complexity", "agent"))
@@ -129,7 +97,7 @@ def _volume(view: View) -> Table:
         rows.append(
             (
                 each.agent,
-                each.level,
+                say.word(each.level),
                 each.days,
                 each.handled,
                 rounded(each.per_day),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -13,6 +14,8 @@ import xlsxwriter
 from reports.inert import inert, is_formula, plain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from xlsxwriter.format import Format
     from xlsxwriter.worksheet import Worksheet
 
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 _A4: Final = 9
 _WIDEST: Final = 40  # characters of a column
 _FULL_WIDTH: Final = 0x1100  # from here on a character is about as wide as two
+_LONGEST_TAB: Final = 31
+_NOT_IN_A_TAB: Final = re.compile(r"[\[\]:*?/\\']")
+_COLON: Final = re.compile(r": |：")
 _TEXT_ONLY: Final = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
 
@@ -68,14 +74,29 @@ def workbook_of(document: Document) -> bytes:
     made_at = document.made_at.replace(tzinfo=None)  # the file's own date, which would otherwise be that of the writing
     book.set_properties({"title": document.title, "created": made_at})
     formats = _Formats(book)
-    for table in document.tables:
-        sheet = book.add_worksheet(table.name)
+    for table, tab in zip(document.tables, tabs([table.title for table in document.tables]), strict=True):
+        sheet = book.add_worksheet(tab)
         _page(sheet, document, table)
         _fill(sheet, table, formats)
         for index, panel in enumerate(table.panels):
             _draw(book, sheet, table, panel.column, 18 * index)
     book.close()
     return stored.getvalue()
+
+
+def tabs(titles: Sequence[str]) -> list[str]:
+    """Names of sheets: of each title what stands before a colon, no two alike, as spreadsheets take them."""
+    found: list[str] = []
+    for title in titles:
+        whole = " ".join(_NOT_IN_A_TAB.sub(" ", _COLON.split(plain(title), maxsplit=1)[0]).split())
+        name = whole if len(whole) <= _LONGEST_TAB else whole[: _LONGEST_TAB + 1].rpartition(" ")[0] or whole
+        name, number = name[:_LONGEST_TAB] or "-", 1
+        while (told := name if number == 1 else f"{name[: _LONGEST_TAB - 4]} {number}").casefold() in map(
+            str.casefold, found
+        ):
+            number += 1
+        found.append(told)
+    return found
 
 
 def _page(sheet: Worksheet, document: Document, table: Table) -> None:
@@ -136,9 +157,9 @@ def _draw(book: xlsxwriter.Workbook, sheet: Worksheet, table: Table, column: int
     last = len(table.rows)
     chart.add_series(
         {
-            "name": [table.name, 0, column],
-            "categories": [table.name, 1, 0, last, 0],
-            "values": [table.name, 1, column, last, column],
+            "name": [sheet.name, 0, column],
+            "categories": [sheet.name, 1, 0, last, 0],
+            "values": [sheet.name, 1, column, last, column],
             "marker": {"type": "circle", "size": 4},
         }
     )

@@ -25,9 +25,9 @@ def opened(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """The views over the ledger of a folder, as it was when it was opened, however long it is read.
 
-    With `since` and `until` files are left out: the views then hold every ticket that was created before `until` and
-    is open or had anything happen to it from `since` on, perhaps others. With `copied` their rows are read at once,
-    into memory: for many questions about a period. Raises NoLedger, Damaged.
+    With `since` and `until` files and tickets are left out: the views then hold every ticket that was created before
+    `until` and is open or had anything happen to it from `since` on, perhaps others that were created before it. With
+    `copied` their rows are read at once, into memory: for many questions about a period. Raises NoLedger, Damaged.
     """
     with Folder(path).held() as manifest:
         if manifest.shape != SHAPE:
@@ -56,10 +56,11 @@ def _define(
         for file in manifest.files
         if (file.month == OPEN or file.month >= first) and (until is None or file.created_from < until)
     ]
+    created = f"created_at < TIMESTAMPTZ '{until.astimezone(UTC).isoformat()}'" if until is not None else "true"
     connection.execute(
         f"""
         CREATE VIEW ledger AS
-        SELECT {NAMES} FROM ({rows_of(files, NAMES)}) ANTI JOIN fresh USING (ticket_id)
-        UNION ALL SELECT {NAMES} FROM fresh WHERE NOT deleted
+        SELECT {NAMES} FROM ({rows_of(files, NAMES)}) ANTI JOIN fresh USING (ticket_id) WHERE {created}
+        UNION ALL SELECT {NAMES} FROM fresh WHERE NOT deleted AND {created}
         """
     )

@@ -261,5 +261,6 @@ def test_a_period_is_read_from_fewer_files_and_misses_nothing_of_it(tmp_path: Pa
         assert part.execute(query, [since, until]).fetchall() == whole.execute(query, [since, until]).fetchall()
         open_ones = "SELECT ticket_id FROM tickets WHERE done_at IS NULL AND created_at < ? ORDER BY 1"
         assert part.execute(open_ones, [until]).fetchall() == whole.execute(open_ones, [until]).fetchall()
+        assert part.execute("SELECT count(*) FROM tickets WHERE created_at >= ?", [until]).fetchall() == [(0,)]
         counts = [c.execute("SELECT count(*) FROM tickets").fetchall() for c in (part, whole)]
     assert counts[0] < counts[1]

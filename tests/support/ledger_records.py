@@ -56,7 +56,7 @@ def _record(random: Random, ticket_id: str) -> LedgerRecord:
         category=random.choice(("refund", None)),
         kind=random.choice(("question", "incident", None)),
         tags=random.choice((None, [], ["vip"], ["vip", "duplicate"])),
-        totals={"next_response": LedgerTotals(3, 2, 1, 4, 250.5)} if random.random() < 0.1 else {},
+        totals={"next_response": LedgerTotals(random.choice((0, 3)), 2, 1, 4, 250.5)} if random.random() < 0.1 else {},
         reply_count=len(replies),
         replies=replies,
         ratings=[LedgerRating(_hour(random), random.randint(1, 5)) for _ in range(random.choice((0, 0, 1, 2)))],
@@ -82,7 +82,7 @@ def _clocks(random: Random, target: str, created_at: datetime) -> list[LedgerClo
             case "breached" if random.random() < 0.5:
                 clock = LedgerClock(target, cycle, "p", 900.0, created_at, None, None, at, "breached")
             case "breached":
-                stopped_at = at + timedelta(hours=1)
+                stopped_at = at + timedelta(hours=random.choice((1, 40, 300)))
                 clock = LedgerClock(target, cycle, "p", 900.0, created_at, stopped_at, elapsed, at, "breached")
             case "pending":
                 clock = LedgerClock(target, cycle, "p", 900.0, created_at, None, None, None, "pending")

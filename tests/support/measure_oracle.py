@@ -167,6 +167,24 @@ class Oracle:
 
         return {key: figure(things) for key, things in self.grouped(self.clocks(*targets), by).items()}
 
+    def quantile(self, by: Sequence[str], percent: int, *targets: str) -> Figures:
+        """Linear between the closest ranks, of the clocks that stopped and stand alone."""
+
+        def figure(things: list[Thing]) -> tuple[float | None, int]:
+            took = sorted(
+                clock.elapsed_seconds
+                for thing in things
+                for clock in thing.what[4]
+                if clock.elapsed_seconds is not None
+            )
+            if not took:
+                return None, tickets(things)
+            place, rest = divmod(percent * (len(took) - 1), 100)
+            low, high = took[place], took[min(place + 1, len(took) - 1)]
+            return low + (high - low) * rest / 100, tickets(things)
+
+        return {key: figure(things) for key, things in self.grouped(self.clocks(*targets), by).items()}
+
     def share(self, things: list[Thing], by: Sequence[str], good: Callable[[Thing], bool]) -> Figures:
         return {
             key: (ratio(sum(map(good, each)), len(each)), tickets(each))
@@ -278,6 +296,8 @@ class Oracle:
             "first_response_compliance": self.compliance(by, "first_response"),
             "resolution_compliance": self.compliance(by, "resolution"),
             "response_time": self.mean(by, "first_response"),
+            "response_time_p50": self.quantile(by, 50, "first_response"),
+            "response_time_p90": self.quantile(by, 90, "first_response"),
             "resolution_time": self.mean(by, "resolution"),
             "interaction_time": self.mean(by, "first_response", "next_response"),
             "resolution_rate": self.due(by),

@@ -1,5 +1,6 @@
 """The quality and the goals file: what they say, and that nothing wrong with them takes effect."""
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -8,9 +9,10 @@ from expected_problems import corpus, differences
 
 from agents.quality_words import goal_lines, quality_lines
 from config.errors import ConfigError
-from config.figures import FIGURES
+from config.figures import FIGURES, OF_PROMISES
 from config.goals import Goal, load_goals
 from config.quality import Level, Shift, default_quality, factor_on, load_quality
+from config.staffing import load_staffing
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,14 +46,37 @@ def test_the_shipped_quality_is_that_of_the_source_documents() -> None:
     assert set(quality.criteria[0].anchors) == {5, 3, 1}
 
 
+def test_the_criteria_that_a_centre_may_add_are_there_to_be_uncommented(tmp_path: Path) -> None:
+    path = tmp_path / "quality.yaml"
+    shipped = (ROOT / "config/defaults/quality.yaml").read_text(encoding="utf-8")
+    path.write_text(re.sub(r"(?m)^  # (\w+: \{label)", r"  \1", shipped), encoding="utf-8")
+    quality = load_quality(path)
+    assert [each.label["zh"] for each in quality.criteria[4:]] == [
+        "响应及时性", "信息准确性", "语音清晰度", "流程执行", "身份核验", "分类准确",
+    ]  # fmt: skip
+    assert (quality.maximum, quality.flag_below) == (20, 14)
+
+
 def test_the_least_file_has_the_defaults(tmp_path: Path) -> None:
     path = tmp_path / "quality.yaml"
     text = "version: 1\ncriteria: {attitude: {}, 语气: {weight: 0.5}}\nshifts: {night: 22:00-06:00}\n"
     path.write_text(text, encoding="utf-8")
     quality = load_quality(path)
     assert [(each.name, each.weight) for each in quality.criteria] == [("attitude", 1000), ("语气", 500)]
-    assert (quality.maximum, quality.flag_below, quality.goals, quality.levels) == (10, 0, {}, ())
+    assert (quality.maximum, quality.flag_below, quality.levels) == (10, 0, ())
+    assert set(quality.goals) == set(OF_PROMISES.values())
     assert quality.shifts == (Shift("night", 22 * 3600, 6 * 3600),)
+
+
+def test_the_goal_of_a_promise_is_the_one_that_metrics_and_the_board_go_by(tmp_path: Path) -> None:
+    path = tmp_path / "staffing.yaml"
+    path.write_text("version: 1\ngoals: {first_response: 92%, team_answer: 75%}\n")
+    staffing = load_staffing(path)
+    quality = load_quality(None, staffing)
+    assert {figure: quality.goals[figure] for figure in OF_PROMISES.values()} == {
+        figure: staffing.goals[target] for target, figure in OF_PROMISES.items()
+    }
+    assert quality.goals["first_response_compliance"] == 0.92
 
 
 def test_a_season_holds_on_its_first_and_its_last_day() -> None:

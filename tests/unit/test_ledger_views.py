@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from agents.cli import cli
 from agents.commands import replay as replay_command
 from agents.events_io import open_events
 from agents.replay import Replay, compared
@@ -19,7 +20,10 @@ from config.settings import load_settings
 from reports.limits import Shift, shifts_of
 from reports.pseudonyms import Pseudonyms
 from reports.store.columns import COLUMNS
+from reports.store.folder import Folder, Manifest
+from reports.store.rules import Rules
 from reports.store.views import VIEWS, memory
+from reports.store.writing import Line, Writer
 from streams import ledger
 from streams.events import Reader
 from streams.ledger_record import (
@@ -31,6 +35,7 @@ from streams.ledger_record import (
     LedgerReply,
     LedgerReview,
     LedgerTotals,
+    encode,
 )
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -144,6 +149,32 @@ def test_replay_compares_two_promises(shorter: Path) -> None:
     assert sum(row["now_breached"] - row["now_met"] for row in rows) == one["met"] - other["met"]
     shown = CliRunner().invoke(replay_command.command, given).stdout
     assert "overdue" in shown
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "said"),
+    [
+        (("--json",), 0, '"judged": 1, "met": 1, "judged_then": 1, "met_then": 0, "now_breached": 1, "now_met": 0'),
+        (("--until", "2026-03-01T00:00:00Z"), 2, "is not before 2026-03-01 00:00 (swap them)"),
+        (("--team", "bill"), 2, "--team: nothing of 'bill' in the ledger, did you mean 'billing'?"),
+    ],
+)
+def test_the_ledger_is_asked_what_other_limits_had_meant(
+    given: tuple[str, ...], code: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = LedgerClock("first_response", 0, "p", 900.0, AT, AT + timedelta(minutes=10), 600.0, None, "met")
+    record = LedgerRecord("T-1", AT, "open", [clock], team="billing")
+    writer = Writer(Folder(tmp_path), Manifest(number=1, read_at=AT), Rules())
+    writer.take([Line("T-1", 0, 0, encode(record))], {0: 1})
+    Folder(tmp_path).publish(writer.manifest)
+    writer.close()
+    policies = tmp_path / "policies.yaml"
+    policies.write_text("version: 1\npolicies: [{name: all, targets: {first_response: {limit: 5m}}}]\n")
+    monkeypatch.setenv("SLAWATCH_LEDGER", str(tmp_path))
+    days = ("--since", "2026-03-01T00:00:00Z", "--until", "2026-04-01T00:00:00Z")
+    done = CliRunner().invoke(cli, ["ledger", "compare", str(policies), *days, *given])
+    assert done.exit_code == code, done.output
+    assert said in done.output
 
 
 def test_a_pseudonym_stays_and_tells_nothing(tmp_path: Path) -> None:

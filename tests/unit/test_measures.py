@@ -1,4 +1,4 @@
-"""The trade's tables with their worked figures, a real help desk's, and people judged on enough tickets alone."""
+"""The trade's tables with their worked figures, and people judged on enough tickets alone."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shared import shared_dir
 
 from agents.report_source import judged
+from config.figures import OF_PROMISES
 from config.goals import Goal
 from config.quality import Level, Season, default_quality
 from reports.measures.agreement import Agreement, agreement
@@ -28,6 +28,7 @@ from reports.measures.volume import agent_days, agent_volumes
 from reports.store.views import memory
 from streams.instants import from_datetime, parse_instant
 from streams.ledger_record import LedgerClock, LedgerRating, LedgerRecord, LedgerReply, LedgerReview
+from streams.policies import TARGETS
 
 QUALITY = default_quality()
 ALWAYS = Period(0, parse_instant("2199-01-01T00:00:00Z"))
@@ -134,32 +135,6 @@ def test_table_4_is_a_row_a_day_and_agent() -> None:
     assert (second.day, second.agent, second.tickets, second.first) == ("2026-03-03", "a18", 1, None)
 
 
-# a real help desk
-
-
-@pytest.mark.parametrize("name", ["default", "office", "quarters"])
-def test_the_figures_of_the_help_desk_are_those_worked_out_elsewhere(name: str) -> None:
-    folder = shared_dir() / "data/helpdesk"
-    expected = json.loads((folder / f"expected/{name}.json").read_text())
-    as_of = parse_instant(expected["as_of"])
-    path, rules = folder / "events.jsonl.gz", folder / f"policies/{name}.yaml"
-    with judged(path, rules, as_of) as connection:
-        every = Ground(connection, Period(0, as_of + 1), Scope(), QUALITY)
-        assert read(every, "effective_share").tickets == expected["tickets"]["created"]
-        for target, figures in expected["targets"].items():
-            found = kept(every, (target,))[()]
-            assert (found.met, found.breached, found.timed) == (
-                figures["met"], figures["breached"], figures["elapsed_seconds"]["count"],
-            )  # fmt: skip
-            assert found.compliance is not None
-            assert round(found.compliance, 6) == figures["compliance"]
-            for quantile in ("mean", "p50", "p90", "p95"):
-                assert getattr(found, quantile) == pytest.approx(figures["elapsed_seconds"][quantile], abs=1e-6)
-        assert read(every, "first_response_compliance").value == pytest.approx(
-            expected["targets"]["first_response"]["compliance"], abs=5e-7
-        )
-
-
 # what is read side by side
 
 
@@ -171,7 +146,10 @@ def test_the_three_with_the_most_overdue_tickets_are_named_a_ticket_counting_onc
         for i in range(count)
     ]
     made += [ticket("in-time", agent_id="a17", clocks=[clock("first_response", 5)])]
+    made += [ticket(f"a20-early-{i}", agent_id="a20", clocks=[clock("first_response", 5)]) for i in range(9)]
     assert overdue(ground(made), "agent") == [Overdue("a17", 3, 4), Overdue("a18", 2, 2), Overdue("a19", 2, 2)]
+    made += [ticket(f"a21-{i}", agent_id="a21", clocks=[clock("resolution", 99)]) for i in range(4)]
+    assert overdue(ground(made), "agent", 1) == [Overdue("a21", 4, 4)]
 
 
 def test_csat_is_over_rated_and_over_all_with_its_response_rate() -> None:
@@ -219,6 +197,34 @@ def test_a_check_is_shared_among_the_reviews_that_say_anything_of_it() -> None:
     assert steps.share is None
 
 
+def test_a_check_counts_reviews_and_names_tickets_and_both_labels_are_a_step_left_out() -> None:
+    twice = [review(5, 5, 5, 5, by=by, labels=["class_right"]) for by in ("q1", "q2")]
+    both = review(5, 5, 5, 5, labels=["class_right", "class_wrong"])
+    _, classes, _ = checks(ground([ticket("1", reviews=twice), ticket("2", reviews=[both])]))[()]
+    assert (classes.tickets, classes.passed, classes.failed, classes.share) == (2, 2, 1, 2 / 3)
+
+
+def test_lists_begin_with_the_worst() -> None:
+    later = NINE + timedelta(hours=1)
+    made = [
+        ticket("1", reviews=[review(3, 3, 3, 4)], ratings=[LedgerRating(NINE, 2)]),
+        ticket("2", reviews=[review(2, 3, 3, 3, at=later)], ratings=[LedgerRating(later, 1, "slow")]),
+        ticket("3", reviews=[review(5, 5, 5, 5)], ratings=[LedgerRating(NINE, 3)]),
+    ]
+    assert [(row.ticket_id, row.total) for row in score_rows(ground(made), flagged_only=True)] == [("2", 11), ("1", 13)]
+    assert [(row.ticket_id, row.score, row.comment) for row in poor_ratings(ground(made))] == [
+        ("2", 1, "slow"), ("1", 2, None),
+    ]  # fmt: skip
+
+
+def test_a_ticket_counts_once_in_a_class_of_problems() -> None:
+    late = [clock("first_response", 20), clock("next_response", 20), clock("resolution", 20)]
+    found = problems(ground([ticket("1", agent_id="a17", clocks=late)]))
+    assert [(each.name, each.tickets, each.share, each.agents) for each in found] == [
+        ("response_overdue", 1, 0.5, (("a17", 1),)), ("resolution_overdue", 1, 0.5, (("a17", 1),)),
+    ]  # fmt: skip
+
+
 def test_speed_is_held_against_quality_on_enough_tickets_alone() -> None:
     def tickets(agent: str, count: int, minutes: float, score: int) -> list[LedgerRecord]:
         each = {"agent_id": agent, "clocks": [clock("first_response", minutes)]}
@@ -237,6 +243,52 @@ def test_speed_is_held_against_quality_on_enough_tickets_alone() -> None:
     assert (good.agents, good.value) == (("a2", "a3"), 20)
 
 
+def test_the_borders_of_the_quadrants_are_on_the_good_side() -> None:
+    made = [
+        ticket(f"{i}", agent_id="a17", clocks=[clock("first_response", 5 if i else 20)], reviews=[review(4, 3, 3, 4)])
+        for i in range(10)  # 90 %, and 14 of 20
+    ]
+    assert [each.quadrant for each in crossed(ground(made), "agent")] == ["fast_and_good"]
+
+
+@pytest.mark.parametrize(
+    ("judged", "reviewed", "rated", "said"),
+    [(5, 5, 5, ("fast_but_poor", True)), (4, 5, 5, (None, None)), (5, 4, 5, (None, True)),
+     (5, 5, 4, ("fast_but_poor", None))],
+)  # fmt: skip
+def test_each_figure_that_judges_stands_on_enough_tickets_of_its_own(
+    judged: int, reviewed: int, rated: int, said: tuple[str | None, bool | None]
+) -> None:
+    made = [ticket(f"judged-{i}", agent_id="a17", clocks=[clock("first_response", 5)]) for i in range(judged)]
+    made += [ticket(f"reviewed-{i}", agent_id="a17", reviews=[review(3, 3, 3, 3)]) for i in range(reviewed)]
+    done = {"status": "resolved", "done_at": NINE, "agent_id": "a17"}
+    made += [ticket(f"rated-{i}", ratings=[LedgerRating(NINE, 3)], **done) for i in range(rated)]
+    (found,) = crossed(ground(made), "agent")
+    assert (found.quadrant, found.kept_but_dissatisfied) == said
+
+
+def test_who_is_slow_is_not_said_to_keep_promises_however_dissatisfied_customers_are() -> None:
+    done = {"status": "resolved", "done_at": NINE, "agent_id": "a17", "clocks": [clock("first_response", 20)]}
+    made = [ticket(f"{i}", ratings=[LedgerRating(NINE, 1)], **done) for i in range(5)]
+    assert [each.kept_but_dissatisfied for each in crossed(ground(made), "agent")] == [False]
+
+
+def test_nobody_is_the_best_on_too_few_tickets_and_of_two_as_reliable_the_quicker_is() -> None:
+    def tickets(agent: str, count: int, minutes: float, score: int) -> list[LedgerRecord]:
+        each = {"agent_id": agent, "clocks": [clock("first_response", minutes)]}
+        return [ticket(f"{agent}-{i}", reviews=[review(*[score] * 4)], **each) for i in range(count)]
+
+    few = ground(tickets("a1", 4, 1, 5))
+    assert (fastest(few), best_scored(few)) == (None, None)
+    fast, good = (
+        best(ground([*tickets("a1", 4, 1, 5), *tickets("a2", 5, 10, 4), *tickets("a3", 5, 9, 3)]))
+        for best in (fastest, best_scored)
+    )
+    assert fast is not None
+    assert good is not None
+    assert (fast.agents, good.agents) == (("a3",), ("a2",))
+
+
 def test_a_promise_that_is_kept_can_leave_customers_dissatisfied() -> None:
     done = {"status": "resolved", "done_at": NINE, "agent_id": "a17", "clocks": [clock("first_response", 5)]}
     made = [ticket(f"{i}", ratings=[LedgerRating(NINE, score)], **done) for i, score in enumerate((4, 4, 4, 4, 5))]
@@ -245,11 +297,18 @@ def test_a_promise_that_is_kept_can_leave_customers_dissatisfied() -> None:
     assert [each.kept_but_dissatisfied for each in crossed(ground(made), "agent")] == [True]
 
 
+@pytest.mark.parametrize(("target", "figure"), OF_PROMISES.items())
+def test_a_promises_goal_is_held_against_how_often_that_promise_was_kept(target: str, figure: str) -> None:
+    others = [clock(other, 5) for other in TARGETS if other != target]
+    made = [ticket(f"{i}", clocks=[clock(target, minutes), *others]) for i, minutes in enumerate((5, 20, 20, 20))]
+    assert read(ground(made), figure) == Reading(0.25, 4)
+
+
 # agreement of reviewers
 
 
 def test_agreement_is_cohens_kappa_with_quadratic_weights() -> None:
-    pairs = [(5, 4), (3, 3), (2, 4), (5, 5), (1, 2), (4, 4), (4, 2)]
+    pairs = [(5, 4), (3, 3), (2, 4), (5, 5), (2, 1), (4, 4), (4, 2)]
     made = [
         ticket(f"{i}", reviews=[review(a, 3, 3, 3, by="q1"), review(b, 3, 3, 4, by="q2")])
         for i, (a, b) in enumerate(pairs)
@@ -291,6 +350,8 @@ def test_volume_is_held_against_the_level_and_the_season() -> None:
     assert [(each.agent, each.days, each.per_day, each.least, each.most, each.load) for each in found] == [
         ("a1", 2, 4, 4, None, "within"), ("a2", 2, 8, 10, 12, "below"), ("a3", 2, 20, 10, 12, "above"),
     ]  # fmt: skip
+    few = [ticket(f"{i}", replies=[LedgerReply(at[0], "a2")]) for i in range(4)]
+    assert [each.load for each in agent_volumes(ground(few, replace(QUALITY, levels=levels)))] == [None]
 
 
 def test_a_goal_stands_by_its_figure_since_it_was_set() -> None:
@@ -306,6 +367,10 @@ def test_a_goal_stands_by_its_figure_since_it_was_set() -> None:
     assert standing(connection, goal, QUALITY, end).state == "missed"
     assert standing(connection, replace(goal, to=0.9), QUALITY, noon).state == "reached"
     assert standing(connection, replace(goal, agent="a18"), QUALITY, end).state == "too_few"
+    assert standing(memory(made[:4]), goal, QUALITY, end).state == "too_few"
+    quicker = replace(goal, what="response_time", before=900.0)
+    assert standing(connection, replace(quicker, to=390.0), QUALITY, end).state == "reached"
+    assert standing(connection, replace(quicker, to=389.0), QUALITY, end).state == "missed"
     assert standing(connection, replace(goal, since=date(2026, 3, 3)), QUALITY, noon).state == "not_begun"
 
 

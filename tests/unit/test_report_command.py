@@ -75,7 +75,7 @@ def test_under_pseudonyms_the_same_figures_stand_beside_other_names_and_no_ticke
     assert [name for name in AGENTS if name in texts(hidden)] == []
     assert SECRET not in texts(hidden)
     of = Pseudonyms(SECRET).of
-    for name in ("agents-by-day", "speed-and-quality", "daily-volume", "goals"):
+    for name in ("agents-by-day", "speed-and-quality-by-agent", "daily-volume", "goals"):
         expected = [[of(cell) if cell in AGENTS else cell for cell in row] for row in table(named, name)]
         assert sorted(table(hidden, name)) == sorted(expected), name
     assert "Handler" not in table(hidden, "response-times")[0]
@@ -109,7 +109,25 @@ def test_nobody_is_judged_on_fewer_tickets_than_the_quality_file_says(tmp_path: 
     out = made(story, tmp_path, "--role", "supervisor")
     assert table(out, "suggestions")[1:] == []
     assert table(out, "best")[1:] == []
-    assert [row[-1] for row in table(out, "speed-and-quality")[1:]] == ["too few tickets to say"]
+    assert [row[-1] for row in table(out, "speed-and-quality-by-agent")[1:]] == ["too few tickets to say"]
+
+
+def test_speed_is_held_against_quality_by_type_for_managers_too(tmp_path: Path) -> None:
+    story = Story()
+    for number in range(5):
+        story.ticket(f"quick-{number}", "05-06 09:00", "05-06 09:10", category="refund")
+        story.review(f"quick-{number}", "05-07 09:00", (3, 3, 3, 3))
+        story.ticket(f"slow-{number}", "05-06 09:00", "05-06 18:00", agent="a18", category="invoice")
+        story.review(f"slow-{number}", "05-07 09:00", (5, 5, 5, 4))
+    story.ticket("one", "05-06 09:00", "05-06 18:00", category="login")
+    out = made(story, tmp_path, "--lang", "zh")
+    headings, *rows = table(out, "speed-and-quality-by-type")
+    assert [headings[0], headings[-1]] == ["工单类型", "判断"]
+    assert [(row[0], row[1], row[3], row[-1]) for row in rows] == [
+        ("invoice", "0.0", "19.00", "质量好但响应慢"),
+        ("login", "0.0", "", "工单过少，暂不判断"),
+        ("refund", "100.0", "12.00", "响应快但质量差"),
+    ]
 
 
 def test_an_agent_under_goal_in_two_months_is_listed_and_one_under_it_in_one_is_not(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from reports.pages.charts import picture
 from reports.pages.document import Cell, Document, Panel, Section, Table, hours, minutes, percent, rounded
 from reports.pages.labels import WORDS, Labels
 from reports.pages.page import ROWS, page_of
-from reports.pages.sheets import csv_of, workbook_of
+from reports.pages.sheets import csv_of, tabs, workbook_of
 from reports.pages.texts import TEXTS
 
 ATTACKS = (
@@ -120,7 +120,7 @@ def test_no_attack_is_a_formula_in_csv_or_workbook(text: str) -> None:
     assert not FORMULA.match(shown)
     assert not any(FORMULA.match(part) for part in shown.split(";"))
     assert number == "1"
-    cell = load_workbook(io.BytesIO(workbook_of(document(made))))["sheet"]["A2"]
+    cell = load_workbook(io.BytesIO(workbook_of(document(made)))).worksheets[0]["A2"]
     assert cell.data_type == "s"
     assert cell.value == plain(text)
     assert cell.quotePrefix == (FORMULA.match(plain(text)) is not None)
@@ -144,10 +144,31 @@ def test_a_plain_text_is_one_line_of_bounded_length_that_is_written_as_utf_8(tex
     shown.encode()
 
 
+@given(
+    st.lists(
+        st.text(max_size=50) | st.sampled_from(("Overdue: by type", "超时：类型", "overdue", "a" * 40)), max_size=12
+    )
+)
+def test_sheets_have_names_that_spreadsheets_take_no_two_alike(titles: list[str]) -> None:
+    found = tabs(titles)
+    assert len(found) == len(titles) == len({name.casefold() for name in found})
+    assert all(0 < len(name) <= 31 and not set(name) & set("[]:*?/\\'") for name in found)
+
+
+def test_a_sheet_is_called_by_what_stands_before_the_colon() -> None:
+    titles = (
+        "Overdue: still open first",
+        "Overdue: by type",
+        "评分校准：同一工单",
+        "Score rates by criterion and steps followed",
+    )
+    assert tabs(titles) == ["Overdue", "Overdue 2", "评分校准", "Score rates by criterion and"]
+
+
 def test_numbers_are_numbers_also_below_zero() -> None:
     made = Table("t", "T", ("a", "b"), ((Decimal("-3.10"), -4),))
     assert csv_of(made).decode("utf-8-sig").splitlines()[1] == "-3.10,-4"
-    sheet = load_workbook(io.BytesIO(workbook_of(document(made))))["t"]
+    sheet = load_workbook(io.BytesIO(workbook_of(document(made)))).worksheets[0]
     assert [cell.value for cell in sheet[2]] == [-3.1, -4]
     assert sheet["A2"].number_format == "#,##0.00"
 

@@ -81,7 +81,7 @@ def test_an_agents_day_has_the_trades_columns(tmp_path: Path) -> None:
 def test_the_workbook_holds_the_same_rows_as_numbers_and_dates(tmp_path: Path) -> None:
     out = made(three_tickets(), tmp_path, "--lang", "en", "--role", "supervisor")
     (path,) = out.glob("*.xlsx")
-    sheet = load_workbook(path)["response-times"]
+    sheet = load_workbook(path)["Response times of tickets"]
     rows = list(sheet.iter_rows(values_only=True))
     assert rows[0][:4] == ("Ticket", "Submitted", "First response", "Response time (min)")
     assert [row[3] for row in rows[1:]] == [30, 105, 15]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from math import ceil
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +30,10 @@ from reports.sampling.sheet import csv_sheet, restored, survives, why, workbook_
 from reports.store.views import memory
 from streams.events import Reader
 from streams.instants import from_datetime, parse_instant
-from streams.ledger_record import LedgerRating, LedgerRecord, LedgerReview, encode
+from streams.ledger_record import LedgerClock, LedgerRating, LedgerRecord, LedgerReview, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 QUALITY = default_quality()
 NOW = parse_instant("2026-03-25T00:00:00Z")
@@ -100,6 +100,17 @@ def done(ticket_id: str, **fields: Any) -> LedgerRecord:
     return LedgerRecord(
         **{"ticket_id": ticket_id, "created_at": START, "status": "closed", "done_at": at, "clocks": [], **fields}
     )
+
+
+def test_first_comes_what_is_both_overdue_and_rated_low_then_either_then_the_rest() -> None:
+    late = [LedgerClock("resolution", 0, "p", 900.0, START, None, None, START, "breached")]
+    low, high = [LedgerRating(START, 2)], [LedgerRating(START, 3)]
+    made = [done(f"T-{i}", ratings=high) for i in range(7)]
+    made += [done("late", clocks=late), done("low", ratings=low), done("both", clocks=late, ratings=low)]
+    for seed in range(5):
+        first, *others = [each.ticket_id for each in drawn_of(made, 0.3, seed).drawn]
+        assert first == "both"
+        assert set(others) == {"late", "low"}
 
 
 def test_a_seed_draws_the_same_and_others_draw_others_evenly() -> None:
@@ -331,8 +342,31 @@ def test_a_sheet_is_drawn_filled_in_and_imported_by_command(tmp_path: Path) -> N
         assert said.output == "3 reviews imported, 0 rows not filled in\n"
         lines = out.read_bytes().splitlines()
     assert {json.loads(line)["ticket_id"] for line in lines} == written_before(sheet, QUALITY)
-    wrong = ["sample", "--from", "2026-03-02", "--to", "2026-03-01", "--ledger", str(given_), "--out", str(other)]
-    assert "is before --from" in CliRunner().invoke(cli, wrong).output
+
+
+@pytest.mark.parametrize(
+    ("given_", "said"),
+    [
+        (["--from", "2026-03-02", "--to", "2026-03-01"], "--to 2026-03-01 is before --from 2026-03-02"),
+        (["--from", "2026-3-41"], "no day: '2026-3-41' (write 2026-01-31)"),
+        (["--team", "biling"], "--team: nothing of 'biling' in the ledger, did you mean 'billing'?"),
+        (["--share", "110%"], "not a share: '110%'"),
+        (["--out", "no-such-folder/sheet.csv"], "no-such-folder/sheet.csv': No such file or directory"),
+        (["--out", "filled.csv"], "is there, and reviewers may have written into it"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said_in_a_line(
+    given_: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("records.jsonl").write_bytes(encode(done("T-1", team="billing")))
+    Path("filled.csv").write_text("a reviewer's work")
+    days = ["--from", "2026-03-01", "--to", "2026-03-02", "--ledger", "records.jsonl", "--out", "new.csv"]
+    ended = CliRunner().invoke(cli, ["sample", *days, *given_])
+    assert ended.exit_code in (1, 2)
+    assert said in ended.output
+    assert not Path("new.csv").exists()
+    assert Path("filled.csv").read_text() == "a reviewer's work"
 
 
 def test_a_ticket_is_of_the_day_on_which_it_was_resolved_where_the_centre_is() -> None:
