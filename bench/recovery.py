@@ -19,6 +19,8 @@ import house as bench
 import results
 from waiting import eventually
 
+from config.settings import Settings
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tickets", type=int, default=1_000_000)
-    parser.add_argument("--partitions", type=int, default=bench.PARTITIONS)
+    parser.add_argument("--partitions", type=int, default=Settings.model_fields["partitions"].default)
     size = parser.parse_args()
     with bench.servers() as (kafka, redis, folder):
         results.write("recovery", asyncio.run(measured(kafka, redis, folder, size)))
