@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import textwrap
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _A4: Final = 9
 _WIDEST: Final = 40  # characters of a column
+_LINE: Final = 15  # points
 _FULL_WIDTH: Final = 0x1100  # from here on a character is about as wide as two
 _LONGEST_TAB: Final = 31
 _NOT_IN_A_TAB: Final = re.compile(r"[\[\]:*?/\\']")
@@ -116,12 +118,19 @@ def _header(text: str) -> str:
 
 def _fill(sheet: Worksheet, table: Table, formats: _Formats) -> None:
     heading = formats.of(bold=True, bg_color="#E8EDF3", bottom=1, text_wrap=True)
+    widths = []
     for column, title in enumerate(table.columns):
         sheet.write_string(0, column, title, heading)
-        widths = [_width(title) / 2, *(_width(_shown(row[column])) for row in table.rows[:200])]
-        sheet.set_column(column, column, min(_WIDEST, 2 + max(widths)))
+        asked = [
+            *(1 + _width(word) for word in title.split()),
+            *(_width(_shown(row[column])) for row in table.rows[:200]),
+        ]
+        widths.append(min(_WIDEST, 2 + max(asked)))
+        sheet.set_column(column, column, widths[column])
+    sheet.set_row(0, _height(table.columns, [width - 2 for width in widths]))  # bold is wider
     for index, row in enumerate(table.rows):
         look: dict[str, object] = {"bg_color": "#FDECEA"} if index in table.flagged else {}
+        sheet.set_row(index + 1, _height(row, widths))
         for column, cell in enumerate(row):
             _write(sheet, index + 1, column, cell, look, formats)
 
@@ -144,11 +153,24 @@ def _write(sheet: Worksheet, row: int, column: int, cell: Cell, look: dict[str, 
             sheet.write_number(row, column, float(cell), formats.of(num_format=shape, **look))
 
 
+def _height(cells: Sequence[Cell], widths: Sequence[int]) -> int:
+    """Room for the lines of the longest text: not every program that opens the file looks for itself."""
+    return _LINE * max(
+        [_lines(cell, width) for cell, width in zip(cells, widths, strict=True) if isinstance(cell, str)], default=1
+    )
+
+
+def _lines(text: str, width: int) -> int:
+    if _width(text) <= width:
+        return 1
+    return len(textwrap.wrap("".join(2 * sign if ord(sign) >= _FULL_WIDTH else sign for sign in plain(text)), width))
+
+
 def _shown(cell: Cell) -> str:
     return cell.isoformat(" ", "minutes") if isinstance(cell, datetime) else str(cell or "")
 
 
-def _width(text: str) -> float:
+def _width(text: str) -> int:
     return sum(2 if ord(sign) >= _FULL_WIDTH else 1 for sign in text)
 
 
@@ -165,5 +187,6 @@ def _draw(book: xlsxwriter.Workbook, sheet: Worksheet, table: Table, column: int
     )
     chart.set_title({"name": table.columns[column], "name_font": {"size": 11}})
     chart.set_legend({"none": True})
+    chart.set_x_axis({"date_axis": True, "num_format": "mm-dd", "major_unit": 5, "major_unit_type": "days"})
     chart.set_size({"width": 640, "height": 320})
     sheet.insert_chart(row, len(table.columns) + 1, chart, {"description": table.columns[column]})

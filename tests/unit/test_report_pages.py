@@ -173,6 +173,21 @@ def test_numbers_are_numbers_also_below_zero() -> None:
     assert sheet["A2"].number_format == "#,##0.00"
 
 
+def test_a_row_of_the_workbook_has_room_for_the_lines_of_its_longest_text() -> None:
+    made = Table("t", "T", ("who", "first-response compliance (%)"), (("short", 1), ("word " * 16, 1), ("字" * 50, 1)))
+    sheet = load_workbook(io.BytesIO(workbook_of(document(made)))).worksheets[0]
+    assert sheet.column_dimensions["A"].width == pytest.approx(40, abs=1)
+    assert [sheet.row_dimensions[row].height for row in (1, 2, 3, 4)] == [30, None, 30, 45]
+
+
+def test_a_chart_of_the_workbook_names_its_days() -> None:
+    made = Table("trend", "T", ("day", "n"), ((date(2026, 1, 1), 1), (date(2026, 1, 2), 2)), panels=(Panel(1),))
+    with zipfile.ZipFile(io.BytesIO(workbook_of(document(made)))) as parts:
+        drawn = parts.read("xl/charts/chart1.xml").decode()
+    assert "<c:dateAx>" in drawn
+    assert 'formatCode="mm-dd"' in drawn
+
+
 def test_the_same_document_gives_the_same_bytes_and_the_workbook_says_when_it_was_made() -> None:
     days = [(date(2026, 1, 1) + timedelta(n), n) for n in range(5)]
     made = document(one_column("x"), Table("trend", "T", ("day", "n"), tuple(days), panels=(Panel(1),)))
