@@ -54,6 +54,7 @@ class _Record(msgspec.Struct):
 
 
 class _Alert(msgspec.Struct):
+    kind: str
     """What is looked at of a record of sla-alerts."""
 
     level: str
@@ -173,8 +174,9 @@ class Loaded:
         read = msgspec.json.Decoder(_Alert).decode
         alerts = [read(message.value()) for message in self._since(self.topics.alerts, begins)]
         breaches = [alert for alert in alerts if alert.level == "breach"]  # not those that operations are told
-        raised = Counter((alert.ticket_id, alert.target, alert.cycle) for alert in breaches)
-        _same("alerts raised twice, or corrected", [clock for clock, count in raised.items() if count > 1][:5], [])
+        _same("alerts corrected", [alert for alert in breaches if alert.kind == "corrected"][:5], [])
+        raised = Counter((alert.ticket_id, alert.target, alert.cycle) for alert in breaches if alert.kind == "raised")
+        _same("alerts raised twice", [clock for clock, count in raised.items() if count > 1][:5], [])
         untold = [
             (key, target, cycle)
             for key, clocks in found.items()
