@@ -54,9 +54,9 @@ class _Record(msgspec.Struct):
 
 
 class _Alert(msgspec.Struct):
-    kind: str
     """What is looked at of a record of sla-alerts."""
 
+    kind: str
     level: str
     ticket_id: str | None = None
     target: str | None = None
@@ -185,7 +185,7 @@ class Loaded:
         ]
         _same("breaches without an alert", untold[:5], [])
         judged = sum(count for (target, _), count in verdicts.items() if target != "next_response")
-        return Outcome(judged, late, len(breaches))
+        return Outcome(judged, late, raised.total())
 
     # Inside
 
