@@ -10,6 +10,7 @@ import aiohttp
 from config.settings import near
 
 if TYPE_CHECKING:
+    from asyncio.subprocess import Process
     from collections.abc import Mapping
 
     from agents.tree.members import Member
@@ -26,14 +27,11 @@ class Health:
     def __init__(self, tree: Tree, members: tuple[Member, ...], settings: Settings) -> None:
         self._tree = tree
         self._where = {member: near(getattr(settings, member.listens)) for member in members}
-        self._answers: dict[Member, str | None] = dict.fromkeys(members, "was not asked yet")
+        self._answers: dict[Member, tuple[Process | None, str | None]] = dict.fromkeys(members, (None, None))
 
     def problems(self) -> Mapping[str, str]:
         """Why the whole is not ready, by process; empty where it is."""
-        running = self._tree.running
-        found = {
-            member.command: answer if member in running else "does not run" for member, answer in self._answers.items()
-        }
+        found = {member.command: self._problem(member) for member in self._where}
         return {command: problem for command, problem in found.items() if problem is not None}
 
     async def ask(self) -> None:
@@ -41,9 +39,18 @@ class Health:
         timeout = aiohttp.ClientTimeout(total=_WITHIN)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             while True:
+                running = dict(self._tree.running)
                 answers = await asyncio.gather(*(_asked(session, url) for url in self._where.values()))
-                self._answers.update(zip(self._where, answers, strict=True))
+                for member, answer in zip(self._where, answers, strict=True):
+                    self._answers[member] = running.get(member), answer
                 await asyncio.sleep(EVERY)
+
+    def _problem(self, member: Member) -> str | None:
+        process = self._tree.running.get(member)
+        if process is None:
+            return "does not run"
+        asked, answer = self._answers[member]
+        return answer if asked is process else "was not asked yet"  # what its predecessor said is not its answer
 
 
 async def _asked(session: aiohttp.ClientSession, url: str) -> str | None:

@@ -12,6 +12,8 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -152,6 +154,22 @@ def test_each_is_asked_for_its_health_where_it_tells_of_it_and_no_two_listen_on_
     assert str(Settings.model_fields[member.listens].description).endswith("serves /metrics and health")
     addresses = [field.default for name, field in Settings.model_fields.items() if name.endswith("listen")]
     assert len(addresses) == len(set(addresses)) == 6
+
+
+async def test_what_a_process_said_that_died_since_is_not_the_answer_of_the_one_started_after_it() -> None:
+    (port,) = free_ports(1)
+    member = ALL[0]
+    settings = load_settings({f"SLAWATCH_{member.listens.upper()}": f"127.0.0.1:{port}"})
+    tree: Any = SimpleNamespace(running={member: object()})
+    health = Health(tree, (member,), settings)
+    assert health.problems() == {member.command: "was not asked yet"}
+    async with serving("127.0.0.1", port, CollectorRegistry(), dict):
+        asking = asyncio.create_task(health.ask())
+        await eventually(lambda: not health.problems(), what="it is ready")
+        tree.running[member] = object()
+        assert health.problems() == {member.command: "was not asked yet"}
+        await eventually(lambda: not health.problems(), what="the one after it is ready")
+        asking.cancel()
 
 
 async def test_the_whole_is_ready_when_every_process_is_and_says_who_is_not_and_why(tmp_path: Path) -> None:
