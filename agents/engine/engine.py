@@ -43,6 +43,7 @@ FAULT = 70  # exit code: a supervisor should start it again
 TOLD = 10.0  # seconds that what is told at the end has to leave
 REFRESH = 60.0  # seconds between notes that a local store is up to date
 DRAIN = 20.0  # seconds in which everything sent must be acknowledged at a hand-over
+TELL = 2.0  # seconds in which what operations are told may still leave at the end
 
 SAID = 4000  # alerts of a partition whose writer may have died before their tickets' state
 STALLED = 120.0  # seconds without a turn of the event loop after which the process ends
@@ -87,6 +88,7 @@ class Engine:
         self._opened_at: dict[int, int] = {}
         self._last_sign: int | None = None
         self._telling = asyncio.Lock()
+        self._untold: set[asyncio.Task[None]] = set()
         self._connected = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._disk: Disk | None = None
@@ -142,6 +144,8 @@ class Engine:
         guard = threading.Timer(DRAIN + 10, self.fail, ["the engine did not stop in time"])
         guard.start()
         await self.giving_up()
+        if self._untold:  # what operations are to know must not be lost with a process that ends soon after
+            await asyncio.wait(self._untold, timeout=TELL)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -194,7 +198,9 @@ class Engine:
                         return
 
         if self.lease.valid:  # nothing leaves a process that was stopped while another took over
-            self.run(send())
+            task = self._started(send())
+            self._untold.add(task)
+            task.add_done_callback(self._untold.discard)
 
     # For the transport and the table
 

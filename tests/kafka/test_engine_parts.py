@@ -315,6 +315,33 @@ def test_a_partition_is_shown_only_while_nobody_else_can_have_it() -> None:
     assert engine.open, "it goes on until it learns that it has one"
 
 
+class FakeTeller:
+    """Kafka's answer takes a moment."""
+
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+
+    async def send_and_wait(self, topic: str, value: bytes, partition: int) -> None:
+        await asyncio.sleep(0.05)
+        self.taken.append(value)
+
+    async def stop(self) -> None:
+        pass
+
+
+async def test_what_operations_are_told_at_the_end_still_leaves() -> None:
+    connection = Connection("127.0.0.1:1")
+    config = EngineConfig(connection, "app", ("input",), "changelog", "beats", partitions=4, data_dir=None)
+    engine: Any = Engine(config, lambda number, store: SimpleNamespace())
+    engine.teller = engine.app = engine._client = FakeTeller()
+    engine._connected.set()
+    engine.lease.renew(ticks())
+    engine.tell("alerts", b"raised")
+    engine.tell("alerts", b"recovered")
+    await engine.stop()
+    assert engine.teller.taken == [b"raised", b"recovered"]
+
+
 def test_a_fetch_under_way_sees_partitions_paused_and_never_takes_none_for_all() -> None:
     held_back: set[TP] = set()
     alignment = SimpleNamespace(may_read=lambda tp: tp not in held_back)
