@@ -155,15 +155,10 @@ def _write(sheet: Worksheet, row: int, column: int, cell: Cell, look: dict[str, 
 
 def _height(cells: Sequence[Cell], widths: Sequence[int]) -> int:
     """Room for the lines of the longest text: not every program that opens the file looks for itself."""
+    texts = [(plain(cell), width) for cell, width in zip(cells, widths, strict=True) if isinstance(cell, str)]
     return _LINE * max(
-        [_lines(cell, width) for cell, width in zip(cells, widths, strict=True) if isinstance(cell, str)], default=1
+        [1, *(len(textwrap.wrap(_spread(text), width)) for text, width in texts if _width(text) > width)]
     )
-
-
-def _lines(text: str, width: int) -> int:
-    if _width(text) <= width:
-        return 1
-    return len(textwrap.wrap("".join(2 * sign if ord(sign) >= _FULL_WIDTH else sign for sign in plain(text)), width))
 
 
 def _shown(cell: Cell) -> str:
@@ -171,7 +166,12 @@ def _shown(cell: Cell) -> str:
 
 
 def _width(text: str) -> int:
-    return sum(2 if ord(sign) >= _FULL_WIDTH else 1 for sign in text)
+    return len(_spread(text))
+
+
+def _spread(text: str) -> str:
+    """A text as wide in characters as it is shown."""
+    return "".join(2 * sign if ord(sign) >= _FULL_WIDTH else sign for sign in text)
 
 
 def _draw(book: xlsxwriter.Workbook, sheet: Worksheet, table: Table, column: int, row: int) -> None:

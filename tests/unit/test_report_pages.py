@@ -180,6 +180,12 @@ def test_a_row_of_the_workbook_has_room_for_the_lines_of_its_longest_text() -> N
     assert [sheet.row_dimensions[row].height for row in (1, 2, 3, 4)] == [30, None, 30, 45]
 
 
+def test_no_row_of_the_workbook_is_hidden_for_a_text_of_nothing_but_space() -> None:
+    made = Table("t", "T", ("who",), (("\xa0" * 50,), (" " * 50,)))
+    sheet = load_workbook(io.BytesIO(workbook_of(document(made)))).worksheets[0]
+    assert not any(sheet.row_dimensions[row].hidden for row in (2, 3))
+
+
 def test_a_chart_of_the_workbook_names_its_days() -> None:
     made = Table("trend", "T", ("day", "n"), ((date(2026, 1, 1), 1), (date(2026, 1, 2), 2)), panels=(Panel(1),))
     with zipfile.ZipFile(io.BytesIO(workbook_of(document(made)))) as parts:
