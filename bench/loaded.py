@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+import urllib.request
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +27,7 @@ from agents.topics import Topics
 from streams.events import TOPIC_OF
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 PARTITIONS = 4
 LEAST = 3_000
@@ -104,6 +105,7 @@ class Loaded:
         """Starts a worker that has read nothing yet: state on disk, windows, ledger and boards on."""
         self._create(app)
         (port,) = free_ports(1)
+        self._metrics = f"http://127.0.0.1:{port}/metrics"
         settings = {
             "kafka": self.bootstrap, "redis": self._redis, "app": app, "topic_prefix": _PREFIX,
             "partitions": str(PARTITIONS), "policies": str(self._policies), "data_dir": str(self.folder / app),
@@ -125,6 +127,18 @@ class Loaded:
     def until_read(self, process: Pinned, group: str) -> None:
         """Waits until all events are committed, so all that follows from them is acknowledged."""
         self._until(process, group, self.count)
+
+    def until_worked(self, process: Pinned, group: str) -> None:
+        """The same of a worker; until then those count that it has applied: it commits tens of thousands at once."""
+        self._until(process, group, self.count, self._applied)
+
+    def _applied(self) -> int:
+        try:
+            with urllib.request.urlopen(self._metrics, timeout=10) as answer:
+                lines: list[str] = answer.read().decode().splitlines()
+        except OSError:
+            return 0  # it is starting
+        return sum(int(float(line.rsplit(" ", 1)[1])) for line in lines if line.startswith("sla_events_total{"))
 
     # What came of it
 
@@ -189,14 +203,14 @@ class Loaded:
 
     # Inside
 
-    def _until(self, process: Pinned, group: str, count: int) -> None:
+    def _until(self, process: Pinned, group: str, count: int, applied: Callable[[], int] | None = None) -> None:
         places = [TopicPartition(topic, number) for topic in self.topics.inputs for number in range(PARTITIONS)]
         consumer = self._consumer(group)
         end = time.monotonic() + self.limit
         try:
             while True:
-                process.look(_committed(consumer, places))
-                done = process.looks[-1].done
+                done = _committed(consumer, places)
+                process.look(applied() if applied is not None and done < count else done)
                 if done >= count:
                     return
                 if time.monotonic() > end:

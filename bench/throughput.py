@@ -7,8 +7,8 @@ What is measured has core 1 for itself; broker, Redis and the harness share core
 time from the first event to the last; where an engine was measured more than once, the median is shown.
 
 - **slawatch** does all that it does in production: three targets a ticket, deduplication and order by history, rolling
-  windows, the ledger, boards to Redis every second, RocksDB, a changelog with checksums. An event counts once its
-  offset is committed, which is after everything that follows from it is acknowledged.
+  windows, the ledger, boards to Redis every second, RocksDB, a changelog with checksums. An event counts once it is
+  applied, the last of them once all offsets are committed, which is after everything that follows is acknowledged.
 - **The rivals** do a part of that: one timer and the counts of a minute. Of them an event counts once it is processed.
 - **The floors** have no timers: they read, decode, keep a value a ticket in memory and write it to a changelog in
   batches. The rivals' floor reads one topic and does the rivals' arithmetic; ours reads the contract's topics.
@@ -121,7 +121,7 @@ def run(name: str, number: int, site: Loaded, others: rivals.Rivals | None) -> R
 def _ours(app: str, site: Loaded) -> Run:
     begins = site.ends()
     with site.worker(app) as process:
-        site.until_read(process, app)
+        site.until_worked(process, app)
         pace, memory = process.second_half(), process.memory
         site.until_told(begins)
         alarms = process.cpu() / site.count * 1e6

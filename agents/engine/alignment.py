@@ -8,6 +8,7 @@ give is not read on, and what was fetched of it beyond the other's time waits.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from faust.types import TP
@@ -21,18 +22,32 @@ SLACK = 1_000
 """Milliseconds of record time by which a topic may be ahead: live input never waits."""
 PATIENCE = 5.0
 """Seconds for which a topic that gives nothing holds up the others: what lies unread in it may be no records."""
+GATHERED, WITHIN = 50_000, 5.0
+"""Of a backlog so many records of a partition are given together, for several events of a ticket then cost one write;
+or what there is after so many seconds."""
+HELD = 100_000
+"""Where so many wait, of all partitions, only the one that has gathered most is read on."""
 
 
 class Alignment:
     """Knows how far each place was fetched. `unread` says whether it has more, as far as its last fetch could see."""
 
-    def __init__(self, inputs: tuple[str, ...], unread: Callable[[TP], bool], ticks: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        inputs: tuple[str, ...],
+        unread: Callable[[TP], bool],
+        ticks: Callable[[], float],
+        gathered: int = GATHERED,
+    ) -> None:
         self._inputs = inputs
+        self._gathered = gathered
         self._unread = unread
         self._ticks = ticks
         self._reached: dict[TP, int] = {}
         self._active: dict[TP, float] = {}
         self._held: dict[int, dict[TP, list[Chunk]]] = {}
+        self._count: Counter[int] = Counter()
+        self._since: dict[int, float] = {}
 
     def fetched(self, tp: TP, timestamp: int) -> None:
         """Records up to this record time came."""
@@ -45,14 +60,22 @@ class Alignment:
         self._active[tp] = self._ticks()
 
     def may_read(self, tp: TP) -> bool:
-        """Whether no other topic of the partition is behind this one and has more to give."""
+        """Whether no other topic of the partition is behind this one and has more to give, and there is room for it."""
+        count = self._count
+        if count.total() >= HELD and count[tp.partition] < max(count.values()):
+            return False
         reached = self._reached.get(tp)
         horizon = self._horizon(tp.partition)
         return reached is None or horizon is None or reached <= horizon
 
     def hold(self, tp: TP, chunk: Chunk) -> None:
         """What was fetched of an input topic, to be given by `ready`."""
-        self._held.setdefault(tp.partition, {}).setdefault(tp, []).append(chunk)
+        chunks = self._held.setdefault(tp.partition, {}).setdefault(tp, [])
+        if chunks and (chunks[0].generation, chunks[0].seek) != (chunk.generation, chunk.seek):
+            chunks.clear()  # from before a seek: they come again
+        chunks.append(chunk)
+        self._recount(tp.partition)
+        self._since.setdefault(tp.partition, self._ticks())
 
     @property
     def holding(self) -> bool:
@@ -63,6 +86,8 @@ class Alignment:
         """By partition, what need not wait any more."""
         found: dict[int, list[tuple[TP, Chunk]]] = {}
         for partition, held in list(self._held.items()):
+            if self._is_gathering(partition):
+                continue
             horizon = self._horizon(partition)
             for tp, chunks in held.items():
                 while chunks and (part := _up_to(chunks[0], horizon)) is not None:
@@ -72,9 +97,24 @@ class Alignment:
                         break
                     del chunks[0]
             self._held[partition] = {tp: chunks for tp, chunks in held.items() if chunks}
+            self._recount(partition)
+            self._since[partition] = self._ticks()
             if not self._held[partition]:
-                del self._held[partition]
+                del self._held[partition], self._count[partition], self._since[partition]
         return found
+
+    def _recount(self, partition: int) -> None:
+        self._count[partition] = sum(
+            len(chunk.records) for of_one in self._held[partition].values() for chunk in of_one
+        )
+
+    def _is_gathering(self, partition: int) -> bool:
+        """Whether more of it is to come that can be waited for."""
+        return (
+            self._count[partition] < self._gathered
+            and self._ticks() < self._since[partition] + WITHIN
+            and any(self._unread(TP(topic, partition)) for topic in self._inputs)
+        )
 
     def _horizon(self, partition: int) -> int | None:
         """The record time up to which the topics may be read; None: no limit."""

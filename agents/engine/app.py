@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from faust.types import TP
 
-BUFFERED_CHUNKS = 16  # chunks between the fetcher and the agent; a full queue stops the fetcher
+BUFFERED_CHUNKS = 2  # between the fetcher and the agent; a full queue stops the fetcher
 COMMIT_INTERVAL = 0.5
 
 

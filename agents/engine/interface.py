@@ -193,5 +193,5 @@ class EngineConfig:
     max_skew: int = MAX_SKEW
     settle: int = 10 * SECOND  # how long alarms hold after an error on the way to Kafka: as producers wait to reconnect
     max_chunk: int = (
-        20_000  # records of a portion: several events of a ticket in it cost one write; it takes under a second
+        50_000  # records of a portion: several events of a ticket in it cost one write; it takes about a second
     )

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from agents.engine.store import Rows, StateStore
     from agents.engine.transport import Portion
 
-QUEUED = 4  # changes that wait to be sent before the intake of their partition waits
+QUEUED = 4  # changes that wait to be sent before the intake of their partition waits,
+QUEUED_TICKETS = 20_000  # or as many as hold so many tickets
 
 
 class Batches(Protocol):
@@ -114,7 +115,8 @@ class Lane:
     @property
     def has_room(self) -> bool:
         """More changes can be taken without waiting."""
-        return len(self._queue) <= QUEUED
+        waiting = sum(len(work.changes.tickets) for work in self._queue)
+        return len(self._queue) <= QUEUED and waiting <= QUEUED_TICKETS
 
     async def drained(self) -> None:
         """Waits until everything sent is acknowledged."""

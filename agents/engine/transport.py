@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from heapq import merge
-from operator import attrgetter
+from itertools import accumulate, chain, groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import faust
@@ -139,7 +139,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust publishes no typ
                 alignment.hold(tp, chunk)
             else:
                 ready.append([(tp, chunk)])
-        for parts in (*ready, *alignment.ready().values()):
+        for given in (*ready, *alignment.ready().values()):
+            parts = [part for part in given if not self._is_stale(*part)]  # what was held over a seek came again since
+            if not parts:
+                continue
             for portion in _portions(parts, self.host.config.max_chunk):
                 if not self.flow_active or any(self._is_stale(tp, chunk) for tp, chunk in parts):
                     break
@@ -333,11 +336,21 @@ class Transport(driver.Transport):  # type: ignore[misc]  # Faust publishes no t
 
 def _portions(parts: Sequence[tuple[TP, Chunk]], size: int) -> Iterator[Portion]:
     """Chunks of a partition as portions of limited size. The order of offsets within a topic stays."""
-    lists = [chunk.records for _, chunk in parts]
-    records = lists[0] if len(lists) == 1 else list(merge(*lists, key=attrgetter("timestamp")))
+    records = parts[0][1].records if len(parts) == 1 else _merged(parts)
     previous = {tp.topic: chunk.previous for tp, chunk in reversed(parts)}
     for start in range(0, len(records), size):
         part = records[start : start + size]
         upto = {record.topic: record.offset + 1 for record in part}
         yield Portion(part, previous, upto)
         previous = previous | upto
+
+
+def _merged(parts: Sequence[tuple[TP, Chunk]]) -> list[Record]:
+    """About in the order of time: a record whose topic was further on already stands there."""
+    records: list[Record] = []
+    reached: list[int] = []
+    for _, of_topic in groupby(parts, key=itemgetter(0)):
+        several = list(chain.from_iterable(chunk.records for _, chunk in of_topic))
+        records += several
+        reached += accumulate([record.timestamp for record in several], max)
+    return [records[place] for place in sorted(range(len(records)), key=reached.__getitem__)]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from faust.types import TP
 
-from agents.engine.alignment import PATIENCE, SLACK, Alignment
+from agents.engine.alignment import HELD, PATIENCE, SLACK, WITHIN, Alignment
 from agents.engine.membership import Chunk
 from agents.engine.transport import _portions
 
@@ -14,22 +14,24 @@ CREATED, REPLIED, CLOSED = TP("created", 0), TP("replied", 0), TP("closed", 0)
 
 
 class Reading:
-    """An alignment with a clock to move, and the places that have more to give."""
+    """An alignment with a clock to move, and the places that have more to give. By itself it gathers nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, gathered: int = 1) -> None:
         self.now = 100.0
         self.unread: set[TP] = set()
-        self.alignment = Alignment(("created", "replied", "closed"), lambda tp: tp in self.unread, lambda: self.now)
+        self.alignment = Alignment(
+            ("created", "replied", "closed"), lambda tp: tp in self.unread, lambda: self.now, gathered
+        )
         for tp in (CREATED, REPLIED, CLOSED):
             self.alignment.sought(tp)
 
-    def fetch(self, tp: TP, *timestamps: int, first: int = 0) -> None:
+    def fetch(self, tp: TP, *timestamps: int, first: int = 0, seek: int = 1) -> None:
         records = [
-            SimpleNamespace(topic=tp.topic, partition=0, offset=first + i, timestamp=at)
+            SimpleNamespace(topic=tp.topic, partition=tp.partition, offset=first + i, timestamp=at)
             for i, at in enumerate(timestamps)
         ]
         self.alignment.fetched(tp, timestamps[-1])
-        self.alignment.hold(tp, Chunk(records, None, 1, 1))
+        self.alignment.hold(tp, Chunk(records, None, 1, seek))
 
     def given(self) -> list[tuple[str, int]]:
         parts = self.alignment.ready().get(0, [])
@@ -103,3 +105,46 @@ def test_portions_say_after_which_offset_each_topic_goes_on() -> None:
     portions = list(_portions(parts, 3))
     assert [len(portion.records) for portion in portions] == [3, 1]
     assert portions[1].previous == {"created": 12, "replied": 21}
+
+
+def test_of_a_backlog_much_is_given_together_and_what_has_come_to_its_end_at_once() -> None:
+    reading = Reading(gathered=100)
+    reading.unread = {CREATED}
+    reading.fetch(CREATED, *range(1_000, 1_010))
+    assert reading.given() == []
+    reading.fetch(CREATED, *range(1_010, 1_100), first=10)
+    assert len(reading.given()) == 100
+    reading.fetch(CREATED, 90_000, first=100)
+    assert reading.given() == []
+    reading.unread = set()
+    assert reading.given() == [("created", 90_000)]
+
+
+def test_nothing_is_gathered_for_long() -> None:
+    reading = Reading(gathered=100)
+    reading.unread = {CREATED}
+    reading.fetch(CREATED, 1_000)
+    reading.now += WITHIN / 2
+    reading.fetch(CREATED, 2_000, first=1)
+    assert reading.given() == []
+    reading.now += WITHIN / 2
+    assert len(reading.given()) == 2
+
+
+def test_where_much_is_held_one_partition_is_read_on() -> None:
+    reading = Reading()
+    most = TP("created", 7)
+    for partition in range(1, 4):
+        reading.fetch(TP("created", partition), *range(HELD // 3))
+    reading.fetch(most, *range(HELD // 3 + 1))
+    assert reading.alignment.may_read(most)
+    assert not any(reading.alignment.may_read(TP("created", partition)) for partition in range(4))
+
+
+def test_what_is_held_while_its_place_is_sought_anew_gives_way_to_what_is_fetched_then() -> None:
+    reading = Reading(gathered=100)
+    reading.unread = {CREATED}
+    reading.fetch(CREATED, 1_000, 2_000, first=5)
+    reading.fetch(CREATED, 500, 1_000, 2_000, first=4, seek=2)
+    reading.unread = set()
+    assert reading.given() == [("created", 500), ("created", 1_000), ("created", 2_000)]
