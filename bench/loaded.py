@@ -35,6 +35,7 @@ LEAST = 3_000
 
 _PREFIX = "bench."
 _LOOK_EVERY = 0.2  # seconds
+_SCRAPE_EVERY = 2.0  # seconds: scrapes are work of what is measured
 _ALERTS_WITHIN = 120.0  # seconds
 _A_LOOK = 3 * load.TICKETS_A_SECOND  # deadlines between two looks: tickets that are open fall due at their rate
 _ANY_TIME = {"log.message.timestamp.after.max.ms": str(2**63 - 1)}  # as the rivals' folder sets it
@@ -215,7 +216,7 @@ class Loaded:
                     return
                 if time.monotonic() > end:
                     raise TimeoutError(f"{group} read {done:,} of {self.count:,} events\n{process.logged}")
-                time.sleep(_LOOK_EVERY)
+                time.sleep(_LOOK_EVERY if applied is None else _SCRAPE_EVERY)
         finally:
             consumer.close()
 

@@ -1,6 +1,6 @@
 """How many events a second one core takes: the worker beside Kafka Streams, Flink and two raw floors, in one run.
 
-The events, a million by default, lie in Kafka before anything starts: those of the rivals' generator, and the same
+The events, two million by default, lie in Kafka before anything starts: those of the rivals' generator, and the same
 ones, drawn from the same seed, as the contract has them on its topics. Then one engine after the other reads all of
 it, in turns, by default twice.
 What is measured has core 1 for itself; broker, Redis and the harness share core 0. Counted is the second half of the
@@ -70,7 +70,7 @@ class Run:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--events", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--rivals", type=Path, default=rivals.FOLDER, help="folder of the rivals")
     parser.add_argument("--alone", action="store_true", help="without the rivals")
