@@ -178,7 +178,8 @@ class Boards:
         documents = {}
         async with lookout.looking(now) as whole:
             self._texts = {seen: self._texts.get(seen) or Text() for seen in whole.parts}
-            for seen, text in self._texts.items():
+        for seen, text in self._texts.items():
+            async with lookout.still():  # for one board at a time: a scrape waits no longer
                 look = text.look(seen, now)
                 documents[key(self._app, seen.number)] = await asyncio.to_thread(text.of, seen, look, about)
         try:

@@ -17,12 +17,15 @@ from streams.sketch import Sketch
 from streams.windows import ARRIVALS, WINDOWS, Cell, Key, Labels
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 
     from agents.partition import TicketPartition
 
 STATES = ("open", "unanswered", "waiting", "on_customer", "on_hold", "overdue")
 
+LOT = 1_000
+"""Cells that are copied between two turns of the stream: at the first look, and when a quarter of an hour begins, it
+is all of them."""
 _COPY_LASTS = 30 * MINUTE
 _HORIZON = _COPY_LASTS + max(RISKS.values())
 
@@ -58,7 +61,7 @@ class _News(NamedTuple):
 class Seen:
     """A partition's windows, its queue, its agents by (team, status), and how many tickets it keeps."""
 
-    def __init__(self, partition: TicketPartition) -> None:
+    def __init__(self, partition: TicketPartition, lot: int) -> None:
         self.number = partition.number
         self.partition = partition
         self.parts = [self]
@@ -76,13 +79,21 @@ class Seen:
         self._parts: dict[str, dict[Key, Cell]] = {name: {} for name in self.windows}
         self._copies: dict[Labels, _Copy] = {}
         self._slot = -1
+        self._lot = lot
         self._news: deque[_News] = deque()
         # It may have been seen before: one that cannot be trusted for a while, and then is again.
         partition.windows.tell_all()
         partition.queue.tell_all()
 
-    def look(self, now: int) -> None:
-        """Takes note of what changed, on the loop."""
+    def look(self, now: int) -> Iterator[None]:
+        """Takes note of what changed, on the loop, a lot of it between two steps. What changes meanwhile may be seen at
+        the next look only."""
+        windows = self.partition.windows
+        for _ in range(windows.changes // self._lot + 1):
+            self._news.append(self._look(now))
+            yield
+
+    def _look(self, now: int) -> _News:
         partition, queue, copies = self.partition, self.partition.queue, self._copies
         old = [where for where, copy in copies.items() if copy.at < now - _COPY_LASTS]
         lines = {
@@ -90,8 +101,8 @@ class Seen:
             for where in queue.take_changed().union(old)
         }
         staff = Counter((member.team or "", member.status) for member in partition.staff.values())
-        cells = partition.windows.take_changes()
-        self._news.append(_News(now, cells, lines, staff, partition.tickets, partition.orphans))
+        cells = partition.windows.take_changes(self._lot)
+        return _News(now, cells, lines, staff, partition.tickets, partition.orphans)
 
     def follow(self, whole: Whole) -> None:
         """Adds up what was taken note of, here and in the whole. Off the loop."""
@@ -228,8 +239,9 @@ class Whole:
 class Lookout:
     """Sees the partitions that a function gives. Of a partition there may be one lookout only."""
 
-    def __init__(self, partitions: Callable[[], Iterable[TicketPartition]]) -> None:
+    def __init__(self, partitions: Callable[[], Iterable[TicketPartition]], lot: int = LOT) -> None:
         self._partitions = partitions
+        self._lot = lot
         self._seen: dict[TicketPartition, Seen] = {}
         self._gone: list[Seen] = []
         self._whole = Whole()
@@ -242,23 +254,30 @@ class Lookout:
             held = list(self._partitions())
             self._hold(held)
             for partition in held:
-                self._seen[partition].look(now)
-                await asyncio.sleep(0)  # the stream gets a turn
+                for _ in self._seen[partition].look(now):
+                    await asyncio.sleep(0)  # the stream gets a turn
             yield await asyncio.to_thread(self._follow, held)
+
+    @asynccontextmanager
+    async def still(self) -> AsyncIterator[None]:
+        """What was seen last stays as it is while inside, and others wait so long."""
+        async with self._busy:
+            yield
 
     def look(self, now: int) -> Whole:
         """The same at once."""
         held = list(self._partitions())
         self._hold(held)
         for partition in held:
-            self._seen[partition].look(now)
+            for _ in self._seen[partition].look(now):
+                pass
         return self._follow(held)
 
     def _hold(self, held: list[TicketPartition]) -> None:
         self._gone += [self._seen.pop(partition) for partition in self._seen.keys() - set(held)]
         for partition in held:
             if partition not in self._seen:
-                self._seen[partition] = Seen(partition)
+                self._seen[partition] = Seen(partition, self._lot)
 
     def _follow(self, held: list[TicketPartition]) -> Whole:
         whole = self._whole

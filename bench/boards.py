@@ -37,6 +37,7 @@ from soak_record import percentile
 
 from agents.app import Worker
 from agents.boards import key
+from agents.cli import COLLECT
 from agents.engine import Connection, MemoryStore
 from agents.engine.store import Mark
 from agents.loop import run
@@ -62,8 +63,6 @@ FLOW_EVERY = 0.05  # seconds between the stream's chunks
 PROBE_EVERY = 0.001  # seconds
 SCRAPES, SCRAPE_EVERY = 20, 1.0  # how many, and seconds between them
 CALM = 15.0  # seconds that each of the other phases is measured for
-
-COLLECT = (100_000, 50, 100)  # as `slawatch` sets Python's collector
 
 SCRAPER = """\
 import json, sys, time, urllib.request

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/support"))
 
+import house as bench
 import load
 import msgspec
 from command_line import SLAWATCH, environment
@@ -136,10 +137,9 @@ class Loaded:
     def _applied(self) -> int:
         try:
             with urllib.request.urlopen(self._metrics, timeout=10) as answer:
-                lines: list[str] = answer.read().decode().splitlines()
+                return int(bench.figure(answer.read().decode(), "sla_events_total"))
         except OSError:
             return 0  # it is starting
-        return sum(int(float(line.rsplit(" ", 1)[1])) for line in lines if line.startswith("sla_events_total{"))
 
     # What came of it
 

@@ -12,11 +12,11 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from agents.engine.interface import MAX_CHUNK
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-PORTION = 20_000
-"""Events at most, as `agents.engine.interface.EngineConfig.max_chunk`."""
 LATE = 1.0
 """Seconds of lateness from which a lane counts as in time again."""
 NEVER = 3600.0
@@ -104,7 +104,9 @@ def outage(
     return Outage(known, joined, opened, min(back, NEVER), stop)
 
 
-def caught_up(lanes: Sequence[tuple[float, float]], event: float, late: float = LATE, portion: int = PORTION) -> float:
+def caught_up(
+    lanes: Sequence[tuple[float, float]], event: float, late: float = LATE, portion: int = MAX_CHUNK
+) -> float:
     """Seconds from opening until no lane is later than `late`: portion by portion, round the lanes.
 
     `lanes`: events a second, and the seconds for which it was not read; `event`: seconds an event takes.

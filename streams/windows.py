@@ -244,13 +244,19 @@ class Windows:
         """Somebody sees them for the first time: all counts as changed."""
         self._changed = {name: set(cells) for name, cells in self.parts.items()}
 
-    def take_changes(self) -> dict[str, dict[Key, Cell | None]]:
-        """Of `parts`, copies of what changed since the last call; None: it is no more."""
+    @property
+    def changes(self) -> int:
+        """How many cells of `parts` changed, and were not taken yet."""
+        return sum([len(changed) for changed in self._changed.values()])
+
+    def take_changes(self, most: int) -> dict[str, dict[Key, Cell | None]]:
+        """Of `parts`, copies of what changed and was not taken yet, so many cells at most; None: it is no more."""
         found: dict[str, dict[Key, Cell | None]] = {}
         for name, changed in self._changed.items():
             cells = self.parts[name]
-            found[name] = {key: cells[key].copy() if key in cells else None for key in changed}
-        self._changed = {name: set() for name in self.parts}
+            keys = [changed.pop() for _ in range(min(most, len(changed)))]
+            found[name] = {key: cells[key].copy() if key in cells else None for key in keys}
+            most -= len(keys)
         return found
 
     def take_touched(self) -> Iterator[tuple[int, int, Key, Cell | None]]:

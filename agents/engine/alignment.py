@@ -22,22 +22,24 @@ SLACK = 1_000
 """Milliseconds of record time by which a topic may be ahead: live input never waits."""
 PATIENCE = 5.0
 """Seconds for which a topic that gives nothing holds up the others: what lies unread in it may be no records."""
-GATHERED, WITHIN = 50_000, 5.0
-"""Of a backlog so many records of a partition are given together, for several events of a ticket then cost one write;
-or what there is after so many seconds."""
+WITHIN = 5.0
+"""Seconds after which what there is of a partition's backlog is given, however little."""
 HELD = 100_000
 """Where so many wait, of all partitions, only the one that has gathered most is read on."""
 
 
 class Alignment:
-    """Knows how far each place was fetched. `unread` says whether it has more, as far as its last fetch could see."""
+    """Knows how far each place was fetched. `unread` says whether it has more, as far as its last fetch could see.
+
+    Of a backlog `gathered` records of a partition are given together: several events of a ticket then cost one write.
+    """
 
     def __init__(
         self,
         inputs: tuple[str, ...],
         unread: Callable[[TP], bool],
         ticks: Callable[[], float],
-        gathered: int = GATHERED,
+        gathered: int,
     ) -> None:
         self._inputs = inputs
         self._gathered = gathered

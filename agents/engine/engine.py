@@ -7,7 +7,6 @@ import logging
 import os
 import threading
 import time
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -40,10 +39,9 @@ if TYPE_CHECKING:
     from agents.engine.store import StateStore
 
 FAULT = 70  # exit code: a supervisor should start it again
-TOLD = 10.0  # seconds that what is told at the end has to leave
 REFRESH = 60.0  # seconds between notes that a local store is up to date
 DRAIN = 20.0  # seconds in which everything sent must be acknowledged at a hand-over
-TELL = 2.0  # seconds in which what operations are told may still leave at the end
+TELL = 5.0  # seconds in which what operations are told may still leave at the end
 
 SAID = 4000  # alerts of a partition whose writer may have died before their tickets' state
 STALLED = 120.0  # seconds without a turn of the event loop after which the process ends
@@ -144,8 +142,7 @@ class Engine:
         guard = threading.Timer(DRAIN + 10, self.fail, ["the engine did not stop in time"])
         guard.start()
         await self.giving_up()
-        if self._untold:  # what operations are to know must not be lost with a process that ends soon after
-            await asyncio.wait(self._untold, timeout=TELL)
+        await self._told()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -455,9 +452,11 @@ class Engine:
     async def _refuse(self, error: Refused) -> NoReturn:
         """Ends the process, once those who run it are told."""
         self._open = False
-        before = set(self._tasks)
         self.observer.misfit(str(error).partition(":")[0])
-        with suppress(TimeoutError):
-            async with asyncio.timeout(TOLD):
-                await asyncio.gather(*self._tasks - before)
+        await self._told()
         self.fail(str(error), code=3)
+
+    async def _told(self) -> None:
+        """What operations are to know is not lost with a process that ends."""
+        if self._untold:
+            await asyncio.wait(self._untold, timeout=TELL)

@@ -170,6 +170,10 @@ class Observer:
         """Alarms hold for a while after an error on the way to Kafka; None: they ring again."""
 
 
+MAX_CHUNK = 50_000
+"""Records of a portion: several events of a ticket in it cost one write; it takes about a second."""
+
+
 def wall_clock() -> int:
     """Now, in microseconds since the epoch."""
     return time.time_ns() // 1000
@@ -192,6 +196,4 @@ class EngineConfig:
     input_stall: int = MINUTE
     max_skew: int = MAX_SKEW
     settle: int = 10 * SECOND  # how long alarms hold after an error on the way to Kafka: as producers wait to reconnect
-    max_chunk: int = (
-        50_000  # records of a portion: several events of a ticket in it cost one write; it takes about a second
-    )
+    max_chunk: int = MAX_CHUNK

@@ -18,7 +18,7 @@ from agents.engine.losses import Gap
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from agents.engine.interface import Record
+    from agents.engine.interface import EngineConfig, Record
     from agents.engine.transport import Host
 
 FETCH_MIN_BYTES = 16 * 1024  # a fetch waits for this much or for FETCH_MAX_WAIT: small chunks cost CPU
@@ -69,7 +69,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
         self._given: dict[Any, int] = {}
         self.gaps: list[Gap] = []
         self.passed: dict[Any, tuple[int, int]] = {}
-        self.alignment = Alignment(self.app.engine.config.inputs, self._unread, ticks)
+        config: EngineConfig = self.app.engine.config
+        self.alignment = Alignment(config.inputs, self._unread, ticks, config.max_chunk)
         self.seeks: Counter[Any] = Counter()
         await super().on_start()
         # The lease counts from the sending of a request that the coordinator answered; only it knows that moment.

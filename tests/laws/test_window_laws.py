@@ -94,7 +94,7 @@ def test_what_is_seen_is_what_is_there_however_often_one_looks(rng: Random) -> N
     policies = promises(random_policy_file(rng)).policies
     benches = [Bench(policies, NOW), Bench(policies, NOW)]
     held = list(benches)
-    lookout = Lookout(lambda: [bench.partition for bench in held])
+    lookout = Lookout(lambda: [bench.partition for bench in held], lot=rng.choice((1, 10, 1_000)))
     events = crowd(rng, 20, NOW + 2 * DAY)
     events.sort(key=lambda event: instant(event["occurred_at"]))
     for event in events:
@@ -234,3 +234,21 @@ def test_quantiles_are_within_one_percent_after_anything_was_taken_back(values: 
     assert found is not None
     for ours, theirs in zip(found, (exact[9], exact[17], exact[18]), strict=True):
         assert abs(ours - theirs) <= 0.01 * theirs
+
+
+def test_changes_are_taken_by_lots_and_what_changes_meanwhile_is_taken_again() -> None:
+    windows = Windows(NOW)
+    for number in range(40):
+        windows.add((f"team-{number}", "low", "chat"), (ARRIVALS, NOW, True, None))
+    taken: dict[Key, Cell | None] = {}
+    for turn in range(40):
+        changes = windows.changes
+        (lot,) = (cells for cells in windows.take_changes(15).values() if cells)
+        assert len(lot) <= 15
+        assert windows.changes == changes - len(lot)
+        taken |= lot
+        if not windows.changes:
+            break
+        if turn == 0:
+            windows.add(("team-0", "low", "chat"), (ARRIVALS, NOW, True, None))
+    assert taken == windows.parts["5m"]
