@@ -1,6 +1,7 @@
 """With SLAWATCH_COMPILE=1 the data path is compiled by mypyc, from the same source: `make compiled`, deploy/Dockerfile.
+So is the shortcut of it, which is there only then, by Cython.
 
-It needs a C compiler, mypy, and all that `pip install .` brings: mypyc checks types before it compiles.
+It needs a C compiler, mypy, Cython, and all that `pip install .` brings: mypyc checks types before it compiles.
 """
 
 import os
@@ -24,11 +25,16 @@ COMPILED = [
     "agents/intake.py",
     "agents/judging.py",
     "agents/partition.py",
+    "agents/engine/store.py",
+    "agents/engine/replay.py",
 ]
 
 if os.environ.get("SLAWATCH_COMPILE") == "1":
+    from Cython.Build import cythonize
     from mypyc.build import mypycify
 
-    setup(ext_modules=mypycify(COMPILED, opt_level="3", debug_level="0"))
+    setup(
+        ext_modules=mypycify(COMPILED, opt_level="3", debug_level="0") + cythonize("streams/shortcut.pyx", quiet=True)
+    )
 else:
     setup()

@@ -65,9 +65,13 @@ class Intake:
 
     def applied(self, changes: Changes, record: Record, outcome: Outcome) -> None:
         """What became of its event; one that was rejected leaves a dead letter."""
-        self._outcomes[record.topic, outcome] += 1
+        self.count(record.topic, outcome, 1)
         if outcome in ticket.REJECTED:
             self.refuse(changes, record, _CAUSES[outcome], _REASONS[outcome], "occurred_at")
+
+    def count(self, topic: str, outcome: Outcome, n: int) -> None:
+        """So many events of a topic came to this."""
+        self._outcomes[topic, outcome] += n
 
     def refuse(self, changes: Changes, record: Record, cause: Cause, reason: str, at_field: str = "") -> None:
         """The record becomes a dead letter."""

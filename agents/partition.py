@@ -19,7 +19,7 @@ from agents.staff import AGENT, Staff
 from agents.wakeups import Wakeups
 from agents.work import Ready, ReadyLine, Work
 from streams import alert_record, alerts, ledger, ticket, windows
-from streams.events import AgentStatusChanged, TicketEvent
+from streams.events import AgentStatusChanged, TicketEvent, tag_of
 from streams.facts import Fact
 from streams.instants import SECOND, format_instant
 from streams.policies import Policies
@@ -37,6 +37,11 @@ from streams.windows import (
     Windows,
     cell_of,
 )
+
+try:
+    from streams.shortcut import Shortcut
+except ImportError:  # it is there where the data path is compiled
+    Shortcut = None  # type: ignore[misc, assignment]
 
 if TYPE_CHECKING:
     from agents.engine import Record, Store
@@ -83,6 +88,8 @@ class Rules:
     max_ahead: int
     """0: no limit."""
     windows: Sequence[Window] = WINDOWS
+    shortcut: bool = True
+    """Whether `streams.shortcut` is taken where it is there."""
 
 
 class Pressing(NamedTuple):
@@ -115,7 +122,7 @@ class TicketPartition:
         self._alarms = Wakeups()
         self._ready = ReadyLine()
         self._unwritten: dict[bytes, tuple[Work, list[float]]] = {}  # tickets whose alerts are out, and how late each
-        self._judging_by = rules.policies.fingerprint
+        self._judge_by(rules.policies)
         self._judging = Judging()
         self._judged = 0  # tickets since the last call's meters
         self._forgotten: dict[bytes, int] = {}
@@ -133,7 +140,7 @@ class TicketPartition:
     def load(self) -> Iterator[None]:
         """Read the store, a lot between two steps."""
         policies, stale = self.rules.policies, self._store.derived_stale
-        self._judging_by = policies.fingerprint  # others may come into force meanwhile: then all of it is judged anew
+        self._judge_by(policies)  # others may come into force meanwhile: then all of it is judged anew
         others = []
         for n, (key, value) in enumerate(self._store.items()):
             if n % _A_LOT == 0:
@@ -175,6 +182,8 @@ class TicketPartition:
         for record in records:
             by_key[record.key].append(record)
         for key, of_key in by_key.items():
+            if key is not None and self._cut_short(changes, key, of_key):
+                continue
             work = None
             for record in of_key:
                 event = self._intake.read(changes, record)
@@ -325,10 +334,16 @@ class TicketPartition:
     def _follow_policies(self) -> None:
         """Where others came into force since the last call, all tickets are to be judged by them."""
         if self._judging_by != self.rules.policies.fingerprint:
-            self._judging_by = self.rules.policies.fingerprint
+            self._judge_by(self.rules.policies)
             self._unready()
             # Found by and by: looking for a million tickets at once would stop the stream.
             self._judging.begin(self._all_keys(), self.tickets)
+
+    def _judge_by(self, policies: Policies) -> None:
+        self._judging_by = policies.fingerprint
+        self._shortcut: Shortcut | None = None
+        if Shortcut is not None and self.rules.shortcut:
+            self._shortcut = Shortcut(policies, {topic: tag_of(kind) for topic, kind in self.rules.inputs.items()})
 
     def _all_keys(self) -> Iterator[bytes]:
         for key in self._store.all_keys():
@@ -400,6 +415,9 @@ class TicketPartition:
         self._verdicts.clear()
         self._meters.refolds.inc(self._judged)
         self._judged = 0
+        if self._shortcut is not None:
+            for topic, n in self._shortcut.take_applied().items():
+                self._intake.count(topic, Outcome.APPLIED, n)
         self._intake.meter()
 
     def _put_cells(self, changes: Changes) -> None:
@@ -409,6 +427,31 @@ class TicketPartition:
         """Cells of the windows that changed since the last time, as they are kept."""
         for step, slot, key, cell in self.windows.take_touched():
             yield _CELL + _encode((step, slot, key)), _encode(cell.row()) if cell is not None else None
+
+    def _cut_short(self, changes: Changes, key: bytes, records: list[Record]) -> bool:
+        """Apply all of a ticket's records by the shortcut, where it takes them."""
+        if self._shortcut is None:
+            return False
+        value, rules, now = self._newest(changes, key), self.rules, self._now
+        if value is None and key in self._forgotten:
+            return False
+        latest = now + rules.max_ahead if rules.max_ahead else 0
+        course = self._shortcut.course(
+            key, value, records, now, latest, self._horizon(), now - rules.max_age, rules.retention
+        )
+        if course is None:
+            return False
+        kept, record, where, gone, fresh, stood, stands, alarm = course
+        self._count(where, gone, -1)
+        self._count(where, fresh, 1)
+        if stood != stands:
+            self._stand(key, where, stood, -1)
+            self._stand(key, where, stands, 1)
+        known = value is not None
+        self._judging.meet(key, anew=False, known=known)
+        self._keep(changes, key, kept, record, known=known, is_cold=stands is None)
+        self._alarms.set(key, alarm)
+        return True
 
     def _event(self, changes: Changes, work: Work | None, record: Record, event: TicketEvent) -> Work | None:
         """Apply it to the ticket at work, or to the stored one; what is at work after it."""
@@ -469,22 +512,28 @@ class TicketPartition:
         if kept.judged_by == self.rules.policies.fingerprint:  # it was judged or changed by those in force
             kept.judged_by = kept.judgement(self.rules.policies)
             self._judging.meet(key, anew=work.anew, known=work.known)
-        changes.tickets[key] = ticket.encode(kept)
-        self._ready.drop(key)
         after = self._before(kept)
         if (work.labels, work.counted) != (after.labels, after.counted):
             self._recount(work, after)
         if (work.labels, work.standing) != (after.labels, after.standing):
             self._stand(key, work.labels, work.standing, -1)
             self._stand(key, after.labels, after.standing, 1)
-        self.tickets += not work.known
         self.orphans += (after.labels is None) - (work.known and work.labels is None)
         record = ledger.encode(ticket_id, kept)
+        self._keep(changes, key, ticket.encode(kept), record, known=work.known, is_cold=after.standing is None)
+        self._alarms.set(key, self._next_alarm(ticket_id, kept))
+
+    def _keep(
+        self, changes: Changes, key: bytes, value: bytes, record: bytes | None, *, known: bool, is_cold: bool
+    ) -> None:
+        """Have a changed ticket written, and its record of the ledger if there is one."""
+        changes.tickets[key] = value
+        self._ready.drop(key)
+        self.tickets += not known
         if record is not None:
             changes.records.append(Out(self.rules.ledger, key, record))
-            if after.standing is None:
+            if is_cold:
                 changes.cold.add(key)
-        self._alarms.set(key, self._next_alarm(ticket_id, kept))
 
     def _stand(self, key: bytes, where: Labels | None, stands: Standing | None, n: int) -> None:
         if where is not None and stands is not None:

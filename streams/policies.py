@@ -110,7 +110,7 @@ class Promises:
     has none.
     """
 
-    __slots__ = ("_candidates", "_only", "fingerprint", "policies")
+    __slots__ = ("_candidates", "fingerprint", "policies", "timeless")
 
     def __init__(self, policies: Policies, candidates: Sequence[Policy]) -> None:
         self.policies = policies
@@ -120,14 +120,15 @@ class Promises:
             self.fingerprint = blake2b(",".join(told).encode(), digest_size=8).hexdigest()
         self._candidates = candidates
         first = candidates[0] if candidates else None
-        timeless = first is None or (first.effective_from is None and first.effective_until is None)
+        always = first is None or (first.effective_from is None and first.effective_until is None)
         # By far the most: no later policy is ever asked.
-        self._only = [first.promises.get(target) if first else None for target in TARGETS] if timeless else None
+        self.timeless = [first.promises.get(target) if first else None for target in TARGETS] if always else None
+        """What is promised of each target, whenever its clock started; None: that makes a difference."""
 
     def of(self, target: int, start: int) -> Promise | None:
         """What is promised of a target's clock that started then; None where nothing is. `target`: of TARGETS."""
-        if self._only is not None:
-            return self._only[target]
+        if self.timeless is not None:
+            return self.timeless[target]
         for policy in self._candidates:
             if policy.effective(start):
                 return policy.promises.get(TARGETS[target])
@@ -143,22 +144,24 @@ class Policies:
 
     policies: Sequence[Policy]
     fingerprint: str
-    _asked: Callable[[Attributes], tuple[object, ...]] = field(init=False)
+    asked: Sequence[str] = field(init=False)
+    """The attributes that any of them asks for."""
+    _values: Callable[[Attributes], tuple[object, ...]] = field(init=False)
     _asks_tags: bool = field(init=False)
     _memo: dict[tuple[object, ...], Promises] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        asked = [name for name in MATCHED if any(name in policy.when for policy in self.policies)]
-        self._asks_tags = "tags" in asked
+        self.asked = [name for name in MATCHED if any(name in policy.when for policy in self.policies)]
+        self._asks_tags = "tags" in self.asked
         # Two names at least, so that the getter gives a tuple; `tags` is the last of all.
-        self._asked = attrgetter("priority", "priority", *asked)
+        self._values = attrgetter("priority", "priority", *self.asked)
 
     def __iter__(self) -> Iterator[Policy]:
         return iter(self.policies)
 
     def to(self, attributes: Attributes) -> Promises:
         """What is promised to a ticket with these attributes: by the first policy in effect that describes it."""
-        key = self._asked(attributes)
+        key = self._values(attributes)
         if self._asks_tags:
             key = (*key[:-1], frozenset(attributes.tags or ()))
         promises = self._memo.get(key)

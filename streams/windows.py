@@ -63,10 +63,10 @@ CellRow = tuple[int, int, int, int, tuple[dict[int, int]]]
 class Cell:
     """Sums of one measure; durations in microseconds. All are integers, so that retracting is exact.
 
-    `timed`: how many of them have a duration.
+    `timed`: how many of them have a duration. `noted`: it is known to have changed since somebody looked.
     """
 
-    __slots__ = ("count", "durations", "met", "timed", "total")
+    __slots__ = ("count", "durations", "met", "noted", "timed", "total")
 
     def __init__(self) -> None:
         self.count = 0
@@ -74,6 +74,7 @@ class Cell:
         self.timed = 0
         self.total = 0
         self.durations = Sketch()
+        self.noted = False
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Cell) and self.row() == other.row()
@@ -194,12 +195,11 @@ class Windows:
         cells = slots.get(slot)
         if cells is None:
             cells = slots[slot] = {}
-        _add(cells, key, met, duration, n)
-        self._touched.add((step, slot, key))
+        if _add(cells, key, met, duration, n):
+            self._touched.add((step, slot, key))
         if age >= 0:
             for reach, name, part in self._parts_by_step[step]:
-                if age * step < reach:
-                    _add(part, key, met, duration, n)
+                if age * step < reach and _add(part, key, met, duration, n):
                     self._changed[name].add(key)
 
     def advance(self, now: int) -> None:
@@ -255,15 +255,18 @@ class Windows:
         for name, changed in self._changed.items():
             cells = self.parts[name]
             keys = [changed.pop() for _ in range(min(most, len(changed)))]
-            found[name] = {key: cells[key].copy() if key in cells else None for key in keys}
+            found[name] = {key: _looked_at(cells.get(key)) for key in keys}
             most -= len(keys)
         return found
 
     def take_touched(self) -> Iterator[tuple[int, int, Key, Cell | None]]:
         """Cells changed since the last call: step, slot, key, and the cell as it is now; None: it is no more."""
-        for step, slot, key in self._touched:
-            yield step, slot, key, self.slots[step].get(slot, {}).get(key)
-        self._touched = set()
+        touched, self._touched = self._touched, set()
+        for step, slot, key in touched:
+            cell = self.slots[step].get(slot, _NO_CELLS).get(key)
+            if cell is not None:
+                cell.noted = False
+            yield step, slot, key, cell
 
     def _retire(self, step: int, slot: int, cells: dict[Key, Cell]) -> None:
         """A slot has outlived its step: its cells go to the next coarser one."""
@@ -300,13 +303,25 @@ def _sum(parts: Mapping[str, dict[Key, Cell]], names: Sequence[str]) -> dict[Key
     return found
 
 
-def _add(cells: dict[Key, Cell], key: Key, met: bool, duration: int | None, n: int) -> None:
+def _add(cells: dict[Key, Cell], key: Key, met: bool, duration: int | None, n: int) -> bool:
+    """Whether that is to be noted."""
     cell = cells.get(key)
     if cell is None:
         cell = cells[key] = Cell()
     cell.add(met, duration, n)
     if not cell.count:
         del cells[key]
+        return True
+    noted, cell.noted = cell.noted, True
+    return not noted
+
+
+def _looked_at(cell: Cell | None) -> Cell | None:
+    """A copy of a cell that somebody takes note of."""
+    if cell is None:
+        return None
+    cell.noted = False
+    return cell.copy()
 
 
 def _merge(into: dict[Key, Cell], cells: dict[Key, Cell], sign: int) -> None:

@@ -22,7 +22,7 @@ SLACK = 1_000
 """Milliseconds of record time by which a topic may be ahead: live input never waits."""
 PATIENCE = 5.0
 """Seconds for which a topic that gives nothing holds up the others: what lies unread in it may be no records."""
-WITHIN = 5.0
+WITHIN = 10.0
 """Seconds after which what there is of a partition's backlog is given, however little."""
 HELD = 100_000
 """Where so many wait, of all partitions, only the one that has gathered most is read on."""

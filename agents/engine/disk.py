@@ -9,7 +9,8 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, NoReturn
 
-from agents.engine.store import FullError, RocksStore, StateStore, UnusableError, destroy, trouble
+from agents.engine.store import RocksStore, StateStore, destroy
+from agents.engine.trouble import FullError, UnusableError, trouble
 from agents.errors import Refused
 
 if TYPE_CHECKING:

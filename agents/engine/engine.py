@@ -27,8 +27,9 @@ from agents.engine.losses import tell_losses
 from agents.engine.placement import LOOK, refuse_unequal, stay_equal
 from agents.engine.replay import Replay
 from agents.engine.signs import last_sign
-from agents.engine.store import FullError, MemoryStore, UnusableError
+from agents.engine.store import MemoryStore
 from agents.engine.tail import keys_between, newest
+from agents.engine.trouble import FullError, UnusableError
 from agents.errors import Refused
 from streams.instants import SECOND
 

@@ -170,7 +170,7 @@ class Observer:
         """Alarms hold for a while after an error on the way to Kafka; None: they ring again."""
 
 
-MAX_CHUNK = 50_000
+MAX_CHUNK = 100_000
 """Records of a portion: several events of a ticket in it cost one write; it takes about a second."""
 
 

@@ -3,12 +3,11 @@ is not."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from zlib import crc32
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from agents.engine.interface import Headers, Record
     from agents.engine.store import StateStore
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import shutil
 import struct
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
 
 import rocksdict
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-    from pathlib import Path
+from agents.engine.trouble import FullError, UnusableError, trouble
 
+if TYPE_CHECKING:
     from agents.engine.interface import Record
 
 Rows = dict[bytes, bytes | None]
@@ -30,7 +31,6 @@ _MISSING = object()
 _GENERATION = 4 << 20  # bytes of tickets in each half of what a store keeps in memory
 _LOT = 1_000  # keys that are read at a time
 _ROW = 200  # bytes that a ticket in memory takes beyond its value
-_FULL = ("No space left", "Disk quota exceeded", "File too large")
 
 
 class Mark(NamedTuple):
@@ -39,20 +39,6 @@ class Mark(NamedTuple):
     offset: int = -1  # of the last changelog record it holds
     derived: int = -1  # the value of `offset` at which the derived rows were right
     at: int = 0  # wall clock in microseconds at which nothing newer was in the changelog
-
-
-class UnusableError(Exception):
-    """A local store is damaged and may be thrown away; the changelog has it all."""
-
-
-class FullError(OSError):
-    """There is no room for the local state; what is on disk stays as good as it is."""
-
-    def __init__(self, path: Path, error: Exception) -> None:
-        super().__init__(
-            f"no room for the local state in {path}: make room there, or set SLAWATCH_DATA_DIR to another directory, "
-            f"and start again; nothing is lost ({error})"
-        )
 
 
 class StateStore(Protocol):
@@ -324,11 +310,3 @@ def _open(path: Path) -> tuple[rocksdict.Rdict, Mark]:
             db.close()
         raise
     return db, Mark() if mark is None else Mark(*_MARK.unpack(mark))
-
-
-def trouble(path: Path, error: Exception) -> UnusableError | FullError:
-    """What an error on the way to the disk means for the state in a folder."""
-    text = str(error)
-    if any(full in text for full in _FULL):
-        return FullError(path, error)
-    return error if isinstance(error, UnusableError) else UnusableError(f"{path}: {text}")

@@ -11,7 +11,8 @@ from small_disk import mounted
 
 from agents.engine.disk import Disk
 from agents.engine.replay import Replay, proof
-from agents.engine.store import _GENERATION, FullError, Mark, MemoryStore, RocksStore, UnusableError
+from agents.engine.store import _GENERATION, Mark, MemoryStore, RocksStore
+from agents.engine.trouble import FullError, UnusableError
 from agents.errors import Refused
 from streams.instants import DAY
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import faust
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator
 from aiokafka.producer.sender import Sender
@@ -18,6 +20,8 @@ from faust.tables.recovery import Recovery
 from faust.tables.table import Table
 from faust.transport.consumer import Consumer as BaseConsumer
 from faust.transport.drivers import aiokafka as driver
+
+from agents.engine.membership import Fetched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,6 +123,15 @@ def test_the_group_sends_what_renews_the_lease_through_the_wrapped_method() -> N
     module = inspect.getsource(inspect.getmodule(GroupCoordinator))
     assert "await self._coordinator._send_req(request)" in module
     assert module.count("request = SyncGroupRequest(") == 2
+
+
+def test_what_is_fetched_is_made_as_aiokafka_makes_its_records() -> None:
+    names = [field.name for field in dataclasses.fields(aiokafka.ConsumerRecord)]
+    assert list(Fetched.__struct_fields__) == names
+    assert fetcher.ConsumerRecord is Fetched
+    assert "return ConsumerRecord(\n            tp.topic,\n" in inspect.getsource(
+        fetcher.PartitionRecords._consumer_record
+    )
 
 
 def test_the_transport_takes_a_consumer_and_a_producer_of_ours() -> None:

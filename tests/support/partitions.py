@@ -61,12 +61,14 @@ class Bench:
     offset: int = 0
     ahead: bool = True
     """Whether alerts are made ready before they are due."""
+    shortcut: bool = True
+    """Whether the shortcut is taken where the data path is compiled."""
 
     def __post_init__(self) -> None:
         inputs = {TOPIC_OF[tag_of(event_type)]: event_type for event_type in TYPES}
         self.rules = Rules(
             self.policies, inputs, "sla-alerts", "ticket-ledger", "dead-letters",
-            self.grace, self.retention, self.max_age, self.max_ahead,
+            self.grace, self.retention, self.max_age, self.max_ahead, shortcut=self.shortcut,
         )  # fmt: skip
         self.start()
 
