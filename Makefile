@@ -116,7 +116,7 @@ var/kafka/.complete: deploy/kafka/pom.xml
 		&& touch $@ || { grep -m 1 ERROR var/kafka/log; echo "missing for the tests on Kafka: Maven could not bring its jars"; }
 
 # A copy: beside the sources a compiled module would hide every later change of them.
-var/compiled/.complete: .venv/.tools setup.py pyproject.toml $(shell find streams config reports agents -name '*.py*' -not -name '*.pyc')
+var/compiled/.complete: .venv/.tools setup.py pyproject.toml $(shell find streams config reports agents -name '*.p[yx]*' -not -name '*.pyc')
 	@command -v $(firstword $(CC)) >/dev/null || { echo "install a C compiler (gcc)"; exit 1; }
 	@echo "compiling the data path into var/compiled"
 	@rm -rf var/compiled && mkdir -p var/compiled

@@ -27,6 +27,8 @@ COMPILED = [
     "agents/partition.py",
     "agents/engine/store.py",
     "agents/engine/replay.py",
+    "agents/seen.py",
+    "agents/gauge_rows.py",
 ]
 
 if os.environ.get("SLAWATCH_COMPILE") == "1":

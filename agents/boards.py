@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
+    from agents.lookout import Lookout
     from agents.partition import Pressing
-    from agents.seen import Lookout, Seen
+    from agents.seen import Seen
     from agents.staff import StaffMember
     from streams.policies import Policies
     from streams.windows import Key

@@ -229,6 +229,11 @@ class TicketPartition:
                 ready.work = work if ready.announced else None  # None: it is to be forgotten
         return True
 
+    def is_ready(self, read_up_to: int) -> bool:
+        """Whether alerts that were made ready may be announced."""
+        first = self._ready.first()
+        return first is not None and first + self.rules.grace <= read_up_to
+
     def ring(self, read_up_to: int, now: int) -> Changes:
         """Announce what is due, judge by changed policies, forget what is past the retention."""
         self.tick(now)

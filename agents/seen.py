@@ -1,14 +1,13 @@
 """What is seen of a worker's partitions, kept up from what changes: plain figures, added up off the loop.
 
 What the loop does of it, between two chunks of events, is to copy the running sums and lines that changed since the
-last look. All else is another thread's: it adds the difference to sums of its own.
+last look. All else is another thread's: it adds the difference to sums of its own (`agents.lookout`).
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter, deque
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from streams.instants import MINUTE
@@ -17,15 +16,10 @@ from streams.sketch import Sketch
 from streams.windows import ARRIVALS, WINDOWS, Cell, Key, Labels
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-
     from agents.partition import TicketPartition
 
 STATES = ("open", "unanswered", "waiting", "on_customer", "on_hold", "overdue")
 
-LOT = 1_000
-"""Cells that are copied between two turns of the stream: at the first look, and when a quarter of an hour begins, it
-is all of them."""
 _COPY_LASTS = 30 * MINUTE
 _HORIZON = _COPY_LASTS + max(RISKS.values())
 
@@ -234,56 +228,3 @@ class Whole:
                 spent.quantiles = None
             if not spent.timed:
                 del self.spent[where]
-
-
-class Lookout:
-    """Sees the partitions that a function gives. Of a partition there may be one lookout only."""
-
-    def __init__(self, partitions: Callable[[], Iterable[TicketPartition]], lot: int = LOT) -> None:
-        self._partitions = partitions
-        self._lot = lot
-        self._seen: dict[TicketPartition, Seen] = {}
-        self._gone: list[Seen] = []
-        self._whole = Whole()
-        self._busy = asyncio.Lock()
-
-    @asynccontextmanager
-    async def looking(self, now: int) -> AsyncIterator[Whole]:
-        """What there is to see at this instant; it stays as it is while inside, and others wait so long."""
-        async with self._busy:
-            held = list(self._partitions())
-            self._hold(held)
-            for partition in held:
-                for _ in self._seen[partition].look(now):
-                    await asyncio.sleep(0)  # the stream gets a turn
-            yield await asyncio.to_thread(self._follow, held)
-
-    @asynccontextmanager
-    async def still(self) -> AsyncIterator[None]:
-        """What was seen last stays as it is while inside, and others wait so long."""
-        async with self._busy:
-            yield
-
-    def look(self, now: int) -> Whole:
-        """The same at once."""
-        held = list(self._partitions())
-        self._hold(held)
-        for partition in held:
-            for _ in self._seen[partition].look(now):
-                pass
-        return self._follow(held)
-
-    def _hold(self, held: list[TicketPartition]) -> None:
-        self._gone += [self._seen.pop(partition) for partition in self._seen.keys() - set(held)]
-        for partition in held:
-            if partition not in self._seen:
-                self._seen[partition] = Seen(partition, self._lot)
-
-    def _follow(self, held: list[TicketPartition]) -> Whole:
-        whole = self._whole
-        while self._gone:
-            self._gone.pop().leave(whole)
-        whole.parts = [self._seen[partition] for partition in held]
-        for seen in whole.parts:
-            seen.follow(whole)
-        return whole

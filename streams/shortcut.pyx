@@ -49,771 +49,11 @@ class _Declined(Exception):
     """It is not for this module."""
 
 
-cdef object DECLINED = _Declined()
-
 cdef long long NONE = LLONG_MIN
 
-DEF CLOCKS = 60
-DEF CHANGES = 500
-DEF REPLIES = 60
-DEF WARNINGS = 8
-DEF CONTRIBUTIONS = 2 + REPLIES + CLOCKS
-DEF TARGET_COUNT = 7
-
-cdef enum:
-    FIRST_RESPONSE, NEXT_RESPONSE, RESOLUTION, FOLLOW_UP, ACCEPTANCE, TEAM_ANSWER, COMPLAINT_RESOLUTION
-    ARRIVALS, REPLIED, GIVEN_UP
-
-cdef enum:
-    OPEN, WAITING, ON_HOLD, RESOLVED, CLOSED, CANCELLED
-
-cdef enum:
-    RESPONSES = 1 << FIRST_RESPONSE | 1 << NEXT_RESPONSE
-    HAND_OVER = 1 << ACCEPTANCE | 1 << TEAM_ANSWER
-    ANSWERED = RESPONSES | 1 << FOLLOW_UP
-    ALL = (1 << TARGET_COUNT) - 1
-
-cdef enum Answer:
-    ANY, BY_REPLY, BY_RESOLUTION
-
-# Kinds of events: the tags of their facts.
-cdef enum:
-    CREATED = 0
-    REPLY = 1
-    WROTE = 2
-    STATUS = 4
-
-_KINDS = {"ticket_created": CREATED, "agent_replied": REPLY, "customer_replied": WROTE, "status_changed": STATUS}
-
-cdef enum:
-    F_TYPE, F_EVENT_ID, F_OCCURRED_AT, F_SEQ, F_SOURCE, F_TICKET_ID
-    F_PRIORITY, F_CHANNEL, F_TEAM, F_AGENT_ID, F_CUSTOMER_ID, F_CATEGORY, F_KIND, F_TAGS, F_CREATED_BY
-    F_PUBLIC, F_AUTOMATED, F_HANDLE_SECONDS, F_STATUS, F_REASON, F_ACCEPTED_BY
-    FIELDS
-
-cdef enum:
-    IS_TEXT = 1
-    IS_NUMBER = 2
-    IS_BOOL = 4
-
-cdef bytes _NAMES_HELD = (
-    b"type event_id occurred_at seq source ticket_id priority channel team agent_id customer_id category kind tags "
-    b"created_by public automated handle_seconds status reason accepted_by"
-)
-
-cdef struct Text:
-    const unsigned char* at  # NULL: None
-    Py_ssize_t size
-
-cdef struct Cursor:
-    const unsigned char* at
-    const unsigned char* end
-
-cdef struct Promise:
-    bint given
-    bint always
-    bint by_reply
-    bint by_resolution
-    int rests
-    int warnings
-    long long limit
-    long long warn[WARNINGS]
-    Text policy
-
-cdef struct Clock:
-    int target
-    bint withdrawn
-    bint final
-    long long cycle
-    long long start
-    long long limit
-    long long stop
-    long long elapsed
-    long long breached
-    long long since
-    long long accrued
-    long long deadline
-    long long origin
-    long long base
-    Text policy
-
-cdef struct Reply:
-    long long at
-    Text agent_id
-    Text team
-    bint timed
-    double seconds
-
-cdef struct Contribution:
-    int measure
-    bint met
-    long long at
-    long long duration
-
-cdef struct Standing:
-    bint stands
-    bint unanswered
-    int status
-    long long overdue_since
-    long long waits_since
-    long long due_at
-
-cdef struct Event:
-    int kind
-    long long at
-    long long seq
-    Text text[FIELDS]
-    int what[FIELDS]
-    bint yes[FIELDS]
-
-cdef Text _NAMES[FIELDS]
-cdef int _ALLOWED[5]
-cdef int _TAKES[FIELDS]
-cdef Text _STATUS_NAMES[6]
-cdef Text _TARGET_NAMES[TARGET_COUNT]
-cdef Text _ABANDONED
-cdef list _HELD = [status.encode() for status in STATUSES] + [target.encode() for target in TARGETS]
-cdef bytes _ABANDONED_HELD = ABANDONED.encode()
-cdef long long _MAX_BYTES = MAX_BYTES
-cdef int _FIRST_YEAR = YEARS.start, _LAST_YEAR = YEARS.stop - 1
-cdef int _SUMMARISED = STEP + AT_LEAST, _AT_MOST = AT_MOST
-
-
-cdef Text _of(bytes held):
-    cdef Text text
-    text.at = <const unsigned char*>PyBytes_AS_STRING(held)
-    text.size = PyBytes_GET_SIZE(held)
-    return text
-
-
-cdef void _learn_names():
-    cdef int place, begin = 0, field = 0
-    cdef const unsigned char* names = <const unsigned char*>PyBytes_AS_STRING(_NAMES_HELD)
-    for place in range(PyBytes_GET_SIZE(_NAMES_HELD) + 1):
-        if place == PyBytes_GET_SIZE(_NAMES_HELD) or names[place] == 32:
-            _NAMES[field].at = names + begin
-            _NAMES[field].size = place - begin
-            begin = place + 1
-            field += 1
-    for place in range(6):
-        _STATUS_NAMES[place] = _of(_HELD[place])
-    for place in range(TARGET_COUNT):
-        _TARGET_NAMES[place] = _of(_HELD[6 + place])
-    cdef int common = 1 << F_TYPE | 1 << F_EVENT_ID | 1 << F_OCCURRED_AT | 1 << F_SEQ | 1 << F_SOURCE | 1 << F_TICKET_ID
-    _ALLOWED[CREATED] = (
-        common | 1 << F_PRIORITY | 1 << F_CHANNEL | 1 << F_TEAM | 1 << F_AGENT_ID | 1 << F_CUSTOMER_ID
-        | 1 << F_CATEGORY | 1 << F_KIND | 1 << F_TAGS | 1 << F_CREATED_BY
-    )
-    _ALLOWED[REPLY] = (
-        common | 1 << F_AGENT_ID | 1 << F_TEAM | 1 << F_PUBLIC | 1 << F_AUTOMATED | 1 << F_HANDLE_SECONDS
-    )
-    _ALLOWED[WROTE] = common
-    _ALLOWED[STATUS] = common | 1 << F_STATUS | 1 << F_REASON | 1 << F_ACCEPTED_BY
-    for place in range(FIELDS):
-        _TAKES[place] = IS_TEXT
-    _TAKES[F_SEQ] = _TAKES[F_HANDLE_SECONDS] = IS_NUMBER
-    _TAKES[F_PUBLIC] = _TAKES[F_AUTOMATED] = IS_BOOL
-    _TAKES[F_TAGS] = 0
-
-
-_learn_names()
-_ABANDONED = _of(_ABANDONED_HELD)
-assert [STATUS_CODE[name] for name in STATUSES] == [OPEN, WAITING, ON_HOLD, RESOLVED, CLOSED, CANCELLED]
-
-
-cdef inline bint _same(Text one, Text other) noexcept:
-    if one.at == NULL or other.at == NULL:
-        return one.at == other.at
-    return one.size == other.size and memcmp(one.at, other.at, one.size) == 0
-
-
-cdef inline long long _least(long long one, long long other) noexcept:
-    """Of two instants, either of which may be missing, the earlier."""
-    return other if one == NONE or (other != NONE and other < one) else one
-
-
-cdef inline object _number(long long value):
-    return None if value == NONE else value
-
-
-cdef class Buffer:
-    """Bytes that are written one after the other; MessagePack and JSON as msgspec writes them."""
-
-    cdef unsigned char* at
-    cdef Py_ssize_t size
-    cdef Py_ssize_t room
-
-    def __dealloc__(self):
-        free(self.at)
-
-    cdef inline int need(self, Py_ssize_t more) except -1:
-        cdef void* grown
-        if self.size + more > self.room:
-            grown = realloc(self.at, 2 * (self.size + more))
-            if grown == NULL:
-                raise MemoryError
-            self.at = <unsigned char*>grown
-            self.room = 2 * (self.size + more)
-        return 0
-
-    cdef inline int put(self, const void* data, Py_ssize_t size) except -1:
-        self.need(size)
-        if size:
-            memcpy(self.at + self.size, data, size)
-            self.size += size
-        return 0
-
-    cdef inline int byte(self, unsigned char value) except -1:
-        self.need(1)
-        self.at[self.size] = value
-        self.size += 1
-        return 0
-
-    cdef int big_endian(self, unsigned char head, unsigned long long value, int size) except -1:
-        cdef int place
-        self.need(size + 1)
-        self.at[self.size] = head
-        for place in range(size):
-            self.at[self.size + size - place] = value & 0xFF
-            value >>= 8
-        self.size += size + 1
-        return 0
-
-    # MessagePack
-
-    cdef int integer(self, long long value) except -1:
-        if value == NONE:
-            return self.byte(0xC0)
-        if -32 <= value < 128:
-            return self.byte(<unsigned char>value)
-        if value >= 0:
-            if value < 1 << 8:
-                return self.big_endian(0xCC, value, 1)
-            if value < 1 << 16:
-                return self.big_endian(0xCD, value, 2)
-            if value < 1LL << 32:
-                return self.big_endian(0xCE, value, 4)
-            return self.big_endian(0xCF, value, 8)
-        if value >= -(1 << 7):
-            return self.big_endian(0xD0, value, 1)
-        if value >= -(1 << 15):
-            return self.big_endian(0xD1, value, 2)
-        if value >= -(1LL << 31):
-            return self.big_endian(0xD2, value, 4)
-        return self.big_endian(0xD3, value, 8)
-
-    cdef int text(self, Text value) except -1:
-        if value.at == NULL:
-            return self.byte(0xC0)
-        if value.size < 32:
-            self.byte(0xA0 | value.size)
-        elif value.size < 1 << 8:
-            self.big_endian(0xD9, value.size, 1)
-        elif value.size < 1 << 16:
-            self.big_endian(0xDA, value.size, 2)
-        else:
-            raise DECLINED
-        return self.put(value.at, value.size)
-
-    cdef int truth(self, bint value) except -1:
-        return self.byte(0xC3 if value else 0xC2)
-
-    cdef int array(self, Py_ssize_t size) except -1:
-        return self.byte(0x90 | size) if size < 16 else self.big_endian(0xDC, size, 2)
-
-    cdef int binary(self, Py_ssize_t size) except -1:
-        if size < 1 << 8:
-            return self.big_endian(0xC4, size, 1)
-        return self.big_endian(0xC5, size, 2) if size < 1 << 16 else self.big_endian(0xC6, size, 4)
-
-    cdef int double(self, double value) except -1:
-        cdef unsigned long long bits
-        memcpy(&bits, &value, 8)
-        return self.big_endian(0xCB, bits, 8)
-
-    # JSON
-
-    cdef int decimal(self, unsigned long long value) except -1:
-        cdef unsigned char digits[20]
-        cdef int place = 20
-        while True:
-            place -= 1
-            digits[place] = 48 + value % 10
-            value //= 10
-            if value == 0:
-                return self.put(digits + place, 20 - place)
-
-    cdef inline int padded(self, unsigned int value, int width) except -1:
-        cdef int place
-        self.need(width)
-        for place in range(width - 1, -1, -1):
-            self.at[self.size + place] = 48 + value % 10
-            value //= 10
-        self.size += width
-        return 0
-
-    cdef int seconds(self, long long duration) except -1:
-        """Of microseconds. So many digits are exact, and no fewer tell the number from its neighbours."""
-        cdef unsigned int rest = duration % 1000000
-        cdef int width = 6
-        if duration < 0 or 0 < duration < 1000 or duration >= 1000000000000000:
-            raise DECLINED
-        self.decimal(duration // 1000000)
-        self.byte(46)
-        while width > 1 and rest % 10 == 0:
-            rest //= 10
-            width -= 1
-        return self.padded(rest, width)
-
-    cdef int quoted(self, Text value) except -1:
-        cdef Py_ssize_t place
-        self.byte(34)
-        for place in range(value.size):
-            if value.at[place] < 32 or value.at[place] == 34 or value.at[place] == 92 or value.at[place] == 127:
-                raise DECLINED
-        self.put(value.at, value.size)
-        return self.byte(34)
-
-    cdef int moment(self, long long instant) except -1:
-        """In UTC; the date by the days since 0000-03-01 (Hinnant, "chrono-Compatible Low-Level Date Algorithms")."""
-        cdef long long days
-        cdef unsigned int era, day, year, month, seconds, rest, of_year
-        if instant == NONE:
-            return self.put(<const char*>b"null", 4)
-        if instant < 0:
-            raise DECLINED
-        days = instant // 86400000000
-        seconds = (instant // 1000000) % 86400
-        rest = instant % 1000000
-        days += 719468
-        era = days // 146097
-        day = days - era * 146097
-        year = (day - day // 1460 + day // 36524 - day // 146096) // 365
-        of_year = day - (365 * year + year // 4 - year // 100)
-        month = (5 * of_year + 2) // 153
-        day = of_year - (153 * month + 2) // 5 + 1
-        month = month + 3 if month < 10 else month - 9
-        year += era * 400 + (1 if month <= 2 else 0)
-        if year > 9999:
-            raise DECLINED
-        self.byte(34)
-        self.padded(year, 4)
-        self.byte(45)
-        self.padded(month, 2)
-        self.byte(45)
-        self.padded(day, 2)
-        self.byte(84)
-        self.padded(seconds // 3600, 2)
-        self.byte(58)
-        self.padded(seconds // 60 % 60, 2)
-        self.byte(58)
-        self.padded(seconds % 60, 2)
-        if rest:
-            self.byte(46)
-            self.padded(rest, 6)
-        return self.put(<const char*>b'Z"', 2)
-
-    cdef bytes taken(self):
-        return PyBytes_FromStringAndSize(<char*>self.at, self.size)
-
-
-# Reading MessagePack. Nothing is trusted to be there.
-
-cdef inline int _left(Cursor* cursor, Py_ssize_t size) except -1:
-    if cursor.end - cursor.at < size:
-        raise DECLINED
-    return 0
-
-
-cdef inline unsigned long long _unsigned(Cursor* cursor, int size) except? 77:
-    cdef unsigned long long value = 0
-    cdef int place
-    _left(cursor, size)
-    for place in range(size):
-        value = value << 8 | cursor.at[place]
-    cursor.at += size
-    return value
-
-
-cdef long long _integer(Cursor* cursor) except? -77:
-    """NONE where it is nil."""
-    cdef unsigned char head
-    cdef unsigned long long value
-    _left(cursor, 1)
-    head = cursor.at[0]
-    cursor.at += 1
-    if head < 0x80:
-        return head
-    if head >= 0xE0:
-        return <signed char>head
-    if head == 0xC0:
-        return NONE
-    if head == 0xCC:
-        return _unsigned(cursor, 1)
-    if head == 0xCD:
-        return _unsigned(cursor, 2)
-    if head == 0xCE:
-        return _unsigned(cursor, 4)
-    if head == 0xCF:
-        value = _unsigned(cursor, 8)
-        if value >> 63:
-            raise DECLINED
-        return value
-    if head == 0xD0:
-        return <signed char>_unsigned(cursor, 1)
-    if head == 0xD1:
-        return <short>_unsigned(cursor, 2)
-    if head == 0xD2:
-        return <int>_unsigned(cursor, 4)
-    if head == 0xD3:
-        return <long long>_unsigned(cursor, 8)
-    raise DECLINED
-
-
-cdef Text _text(Cursor* cursor) except *:
-    cdef unsigned char head
-    cdef Text text
-    _left(cursor, 1)
-    head = cursor.at[0]
-    cursor.at += 1
-    text.at = NULL
-    text.size = 0
-    if head == 0xC0:
-        return text
-    if head & 0xE0 == 0xA0:
-        text.size = head & 0x1F
-    elif head == 0xD9:
-        text.size = _unsigned(cursor, 1)
-    elif head == 0xDA:
-        text.size = _unsigned(cursor, 2)
-    else:
-        raise DECLINED
-    _left(cursor, text.size)
-    text.at = cursor.at
-    cursor.at += text.size
-    return text
-
-
-cdef bint _truth(Cursor* cursor) except -1:
-    cdef unsigned char head
-    _left(cursor, 1)
-    head = cursor.at[0]
-    cursor.at += 1
-    if head != 0xC2 and head != 0xC3:
-        raise DECLINED
-    return head == 0xC3
-
-
-cdef Py_ssize_t _array(Cursor* cursor) except -1:
-    cdef unsigned char head
-    _left(cursor, 1)
-    head = cursor.at[0]
-    cursor.at += 1
-    if head & 0xF0 == 0x90:
-        return head & 0x0F
-    if head == 0xDC:
-        return _unsigned(cursor, 2)
-    raise DECLINED
-
-
-cdef int _expect(Cursor* cursor, unsigned char value) except -1:
-    _left(cursor, 1)
-    if cursor.at[0] != value:
-        raise DECLINED
-    cursor.at += 1
-    return 0
-
-
-# Reading events
-
-cdef inline int _skip(Cursor* cursor) except -1:
-    """White space; something must follow."""
-    while cursor.at < cursor.end and (
-        cursor.at[0] == 32 or cursor.at[0] == 10 or cursor.at[0] == 13 or cursor.at[0] == 9
-    ):
-        cursor.at += 1
-    return _left(cursor, 1)
-
-
-cdef Text _plain(Cursor* cursor) except *:
-    """A JSON string without escapes."""
-    cdef Text text
-    _expect(cursor, 34)
-    text.at = cursor.at
-    while True:
-        _left(cursor, 1)
-        if cursor.at[0] == 34:
-            break
-        if cursor.at[0] < 32 or cursor.at[0] == 92:
-            raise DECLINED
-        cursor.at += 1
-    text.size = cursor.at - text.at
-    cursor.at += 1
-    return text
-
-
-cdef int _field(Text name) except -1:
-    cdef int field
-    for field in range(FIELDS):
-        if _same(_NAMES[field], name):
-            return field
-    raise DECLINED
-
-
-cdef int _value(Cursor* cursor, Event* event, int field) except -1:
-    cdef unsigned char first = cursor.at[0]
-    cdef Py_ssize_t left = cursor.end - cursor.at
-    cdef Text text
-    if first == 34:
-        event.text[field] = _plain(cursor)
-        event.what[field] = IS_TEXT
-    elif first == 45 or 48 <= first <= 57:
-        text.at = cursor.at
-        while cursor.at < cursor.end and (48 <= cursor.at[0] <= 57 or cursor.at[0] == 45 or cursor.at[0] == 46):
-            cursor.at += 1
-        text.size = cursor.at - text.at
-        event.text[field] = text
-        event.what[field] = IS_NUMBER
-    elif left >= 4 and memcmp(cursor.at, b"null", 4) == 0:
-        cursor.at += 4
-        return 0
-    elif left >= 4 and memcmp(cursor.at, b"true", 4) == 0:
-        cursor.at += 4
-        event.what[field] = IS_BOOL
-        event.yes[field] = True
-    elif left >= 5 and memcmp(cursor.at, b"false", 5) == 0:
-        cursor.at += 5
-        event.what[field] = IS_BOOL
-        event.yes[field] = False
-    else:
-        raise DECLINED
-    if not event.what[field] & _TAKES[field]:
-        raise DECLINED
-    return 0
-
-
-cdef int _read(object value, int kind, bytes tag, Event* event) except -1:
-    """The event of a record's value."""
-    cdef Cursor cursor
-    cdef Text name
-    cdef int field, seen = 0
-    cdef bytes held
-    if type(value) is not bytes:
-        raise DECLINED
-    held = value
-    if PyBytes_GET_SIZE(held) > _MAX_BYTES:
-        raise DECLINED
-    if not held.isascii():
-        held.decode()
-    cursor.at = <const unsigned char*>PyBytes_AS_STRING(held)
-    cursor.end = cursor.at + PyBytes_GET_SIZE(held)
-    event.kind = kind
-    for field in range(FIELDS):
-        event.text[field].at = NULL
-        event.text[field].size = 0
-        event.what[field] = 0
-    _skip(&cursor)
-    _expect(&cursor, 123)
-    while True:
-        _skip(&cursor)
-        name = _plain(&cursor)
-        field = _field(name)
-        if seen >> field & 1 or not _ALLOWED[kind] >> field & 1:
-            raise DECLINED
-        seen |= 1 << field
-        _skip(&cursor)
-        _expect(&cursor, 58)
-        _skip(&cursor)
-        _value(&cursor, event, field)
-        _skip(&cursor)
-        if cursor.at[0] == 125:
-            break
-        _expect(&cursor, 44)
-    cursor.at += 1
-    while cursor.at < cursor.end:
-        if cursor.at[0] != 32 and cursor.at[0] != 10 and cursor.at[0] != 13 and cursor.at[0] != 9:
-            raise DECLINED
-        cursor.at += 1
-    if not _same(event.text[F_TYPE], _of(tag)) or event.text[F_OCCURRED_AT].at == NULL:
-        raise DECLINED
-    _identified(event.text[F_EVENT_ID], True)
-    _identified(event.text[F_TICKET_ID], True)
-    _identified(event.text[F_AGENT_ID], False)
-    _identified(event.text[F_CUSTOMER_ID], False)
-    event.at = _instant(event.text[F_OCCURRED_AT])
-    event.seq = _whole(event.text[F_SEQ])
-    return 0
-
-
-cdef int _identified(Text text, bint wanted) except -1:
-    if (text.at == NULL and wanted) or (text.at != NULL and not 1 <= text.size <= 256):
-        raise DECLINED
-    return 0
-
-
-cdef long long _whole(Text text) except? -77:
-    cdef bint negative
-    cdef Py_ssize_t place
-    cdef long long value = 0
-    if text.at == NULL:
-        return 0
-    negative = text.at[0] == 45
-    if text.size - negative < 1 or text.size > 18 or (text.at[negative] == 48 and text.size > 1):
-        raise DECLINED
-    for place in range(negative, text.size):
-        if not 48 <= text.at[place] <= 57:
-            raise DECLINED
-        value = value * 10 + (text.at[place] - 48)
-    return -value if negative else value
-
-
-cdef inline int _digits(Text text, int begin, int width) except -1:
-    cdef int place, value = 0
-    for place in range(begin, begin + width):
-        if not 48 <= text.at[place] <= 57:
-            raise DECLINED
-        value = value * 10 + (text.at[place] - 48)
-    return value
-
-
-cdef inline int _sign(Text text, int place, unsigned char wanted) except -1:
-    if text.at[place] != wanted:
-        raise DECLINED
-    return 0
-
-
-cdef long long _instant(Text text) except? -77:
-    """Microseconds since the epoch of `2026-01-31T09:00:00[.123456](Z|+08:00)`; other forms are declined."""
-    cdef int year, month, day, hour, minute, second, place = 19, width = 0, lasts
-    cdef long long days, fraction = 0, ahead = 0, of_era
-    if text.size < 20:
-        raise DECLINED
-    _sign(text, 4, 45)
-    _sign(text, 7, 45)
-    _sign(text, 10, 84)
-    _sign(text, 13, 58)
-    _sign(text, 16, 58)
-    year, month, day = _digits(text, 0, 4), _digits(text, 5, 2), _digits(text, 8, 2)
-    hour, minute, second = _digits(text, 11, 2), _digits(text, 14, 2), _digits(text, 17, 2)
-    if not _FIRST_YEAR <= year <= _LAST_YEAR or not 1 <= month <= 12 or hour > 23 or minute > 59 or second > 59:
-        raise DECLINED
-    lasts = 31
-    if month == 4 or month == 6 or month == 9 or month == 11:
-        lasts = 30
-    elif month == 2:
-        lasts = 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
-    if not 1 <= day <= lasts:
-        raise DECLINED
-    if text.at[place] == 46:
-        place += 1
-        while place < text.size and 48 <= text.at[place] <= 57:
-            fraction = fraction * 10 + (text.at[place] - 48)
-            place += 1
-            width += 1
-            if width > 6:
-                raise DECLINED
-        if width == 0:
-            raise DECLINED
-        while width < 6:
-            fraction *= 10
-            width += 1
-    if place == text.size - 1:
-        _sign(text, place, 90)
-    elif place == text.size - 6 and (text.at[place] == 43 or text.at[place] == 45):
-        _sign(text, place + 3, 58)
-        if _digits(text, place + 1, 2) > 23 or _digits(text, place + 4, 2) > 59:
-            raise DECLINED
-        ahead = _digits(text, place + 1, 2) * 3600 + _digits(text, place + 4, 2) * 60
-        if text.at[place] == 45:
-            ahead = -ahead
-    else:
-        raise DECLINED
-    if month <= 2:
-        year -= 1
-    of_era = year % 400
-    days = (year // 400) * 146097 + of_era * 365 + of_era // 4 - of_era // 100 - 719468
-    days += (153 * (month - 3 if month > 2 else month + 9) + 2) // 5 + day - 1
-    days = ((days * 86400 + hour * 3600 + minute * 60 + second) - ahead) * 1000000 + fraction
-    if days < 0:
-        raise DECLINED
-    return days
-
-
-cdef double _handled(Text text) except? -77.0:
-    """Seconds that were worked."""
-    cdef char plain[32]
-    cdef Py_ssize_t place, dots = 0
-    cdef double value
-    if text.size > 24 or text.at[text.size - 1] == 46 or text.at[0] == 46:
-        raise DECLINED
-    for place in range(text.size):
-        dots += text.at[place] == 46
-        if text.at[place] == 45 or dots > 1:
-            raise DECLINED
-    if text.at[0] == 48 and text.size > 1 and text.at[1] != 46:
-        raise DECLINED
-    memcpy(plain, text.at, text.size)
-    plain[text.size] = 0
-    value = PyOS_string_to_double(plain, NULL, None)
-    if value > 31622400 or 0 < value < 0.001:
-        raise DECLINED
-    return value
-
-
-class _Attributes:
-    """What policies match on."""
-
-    def __init__(self, named):
-        self.tags = None
-        self.__dict__.update(named)
-
-
-cdef class Terms:
-    """What is promised to tickets of certain attributes, and by what they are counted."""
-
-    cdef Promise promises[TARGET_COUNT]
-    cdef list calendars
-    cdef list held
-    cdef bytes fingerprint
-    cdef tuple labels
-    cdef bint plain
-
-    def __init__(self, promises, labels):
-        cdef int target
-        cdef Promise* mine
-        self.fingerprint = promises.fingerprint.encode()
-        self.labels = labels
-        self.plain = promises.timeless is not None
-        self.calendars = [None] * TARGET_COUNT
-        self.held = []
-        if not self.plain:
-            return
-        for target, promise in enumerate(promises.timeless):
-            mine = &self.promises[target]
-            mine.given = promise is not None
-            if promise is None:
-                continue
-            policy = promise.policy.encode()
-            self.held.append(policy)
-            self.calendars[target] = promise.calendar
-            mine.policy = _of(policy)
-            mine.always = promise.calendar is ALWAYS
-            mine.by_reply = "reply" in promise.met_by
-            mine.by_resolution = "resolved" in promise.met_by
-            mine.limit = promise.limit
-            mine.rests = 0
-            for status in promise.rests:
-                mine.rests |= 1 << <int>status
-            mine.warnings = 0
-            for threshold in promise.warn:
-                if mine.warnings == WARNINGS:
-                    self.plain = False
-                    return
-                mine.warn[mine.warnings] = threshold.at(promise.limit)
-                mine.warnings += 1
-
-
-cdef int _MEMO_LIMIT = 20000
+include "shortcut_bytes.pxi"
+include "shortcut_events.pxi"
+include "shortcut_ticket.pxi"
 
 
 cdef class Shortcut:
@@ -827,7 +67,7 @@ cdef class Shortcut:
     cdef Buffer out
     cdef Buffer facts
     cdef Buffer replied
-    cdef Buffer where
+    cdef Buffer scratch
     # The ticket at work
     cdef Text judged_by
     cdef Text ticket_id
@@ -867,7 +107,7 @@ cdef class Shortcut:
         self.kinds = {topic: (_KINDS[tag], tag.encode()) for topic, tag in topics.items() if tag in _KINDS}
         self.asked = [place for place, name in enumerate(_ATTRIBUTES) if name in (*_LABELS, *policies.asked)]
         self.memo = {}
-        self.out, self.facts, self.replied, self.where = Buffer(), Buffer(), Buffer(), Buffer()
+        self.out, self.facts, self.replied, self.scratch = Buffer(), Buffer(), Buffer(), Buffer()
 
     def course(
         self, bytes key, value, list records, long long now, long long latest, long long since,
@@ -904,7 +144,7 @@ cdef class Shortcut:
             self._load(value)
             terms = self._terms()
             if not _same(self.judged_by, _of(self.fingerprint)) and not _same(self.judged_by, _of(terms.fingerprint)):
-                raise DECLINED
+                raise _Declined
             had = self._count(self.counted[0], since)
             self._stand(&before)
         for record in records:
@@ -912,7 +152,7 @@ cdef class Shortcut:
             _read(record.value, kind, tag, &event)
             applied[kind] += 1
             if not _same(event.text[F_TICKET_ID], self.ticket_id) or (latest and event.at > latest):
-                raise DECLINED
+                raise _Declined
             if not known and terms is None:
                 terms = self._found(&event)
             else:
@@ -938,10 +178,10 @@ cdef class Shortcut:
     cdef Terms _terms(self):
         cdef Terms terms
         cdef int place
-        self.where.size = 0
+        self.scratch.size = 0
         for place in self.asked:
-            self.where.text(self.attribute[place])
-        key = self.where.taken()
+            self.scratch.text(self.attribute[place])
+        key = self.scratch.taken()
         found = self.memo.get(key)
         if found is None:
             if len(self.memo) >= _MEMO_LIMIT:
@@ -952,7 +192,7 @@ cdef class Shortcut:
             found = self.memo[key] = Terms(promises, labels)
         terms = found
         if not terms.plain:
-            raise DECLINED
+            raise _Declined
         return terms
 
     cdef int _judge(self, Terms terms) except -1:
@@ -1013,7 +253,7 @@ cdef class Shortcut:
         cdef Clock* clock
         cdef Promise* promise = &terms.promises[target]
         if self.clock_count == CLOCKS:
-            raise DECLINED
+            raise _Declined
         clock = &self.clocks[self.clock_count]
         clock.target, clock.cycle, clock.start, clock.origin = target, self.cycles[target], at, at
         clock.limit = clock.accrued = clock.base = 0
@@ -1057,7 +297,7 @@ cdef class Shortcut:
         cdef int place
         cdef Terms terms
         if event.kind != CREATED:
-            raise DECLINED
+            raise _Declined
         self.judged_by = _of(self.fingerprint)
         self.count, self.full_at, self.settled_at = 0, 0, 0
         self.history.at, self.history.size = NULL, 0
@@ -1068,7 +308,7 @@ cdef class Shortcut:
             if event.text[F_CREATED_BY].size == 5 and memcmp(event.text[F_CREATED_BY].at, b"agent", 5) == 0:
                 self.by_agent = True
             elif event.text[F_CREATED_BY].size != 8 or memcmp(event.text[F_CREATED_BY].at, b"customer", 8):
-                raise DECLINED
+                raise _Declined
         for place in range(7):
             self.attribute[place] = event.text[F_PRIORITY + place]
         self.status, self.owed, self.done_at = OPEN, False, NONE
@@ -1092,7 +332,7 @@ cdef class Shortcut:
         cdef int place
         self.count += 1
         if self.count >= _SUMMARISED and (event.at > self.full_at or self.count > _AT_MOST):
-            raise DECLINED
+            raise _Declined
         self.newest_at, self.newest_seq, self.newest_id = event.at, event.seq, event.text[F_EVENT_ID]
         begin = facts.size
         facts.array(13 if event.kind == CREATED else 9 if event.kind == REPLY else 4 if event.kind == WROTE else 7)
@@ -1125,7 +365,7 @@ cdef class Shortcut:
     cdef int _apply(self, Event* event, Terms terms) except -1:
         cdef long long at = max(event.at, self.created_at)
         if event.kind == CREATED or not self._is_newest(event) or self._is_known(event.text[F_EVENT_ID]):
-            raise DECLINED
+            raise _Declined
         self._keep(event)
         self._settle(at)
         self.last_at = at
@@ -1148,7 +388,7 @@ cdef class Shortcut:
         return order > 0 or (order == 0 and mine.size > self.newest_id.size)
 
     cdef bint _is_known(self, Text event_id) except -1:
-        cdef Buffer coded = self.where
+        cdef Buffer coded = self.scratch
         coded.size = 0
         coded.text(event_id)
         if slawatch_holds(self.facts.at, self.facts.size, coded.at, coded.size):
@@ -1164,7 +404,7 @@ cdef class Shortcut:
         if not _is_public(event):
             return self._stop(HAND_OVER, at, terms, ANY) if ours else 0
         if self.reply_count == REPLIES:
-            raise DECLINED
+            raise _Declined
         self.owed = False
         self.replied_in_all += 1
         reply = &self.replies[self.reply_count]
@@ -1192,7 +432,7 @@ cdef class Shortcut:
         cdef int status = _status(event.text[F_STATUS])
         cdef bint was_done = self.status >= RESOLVED
         if was_done and status < RESOLVED:
-            raise DECLINED
+            raise _Declined
         if event.text[F_ACCEPTED_BY].at != NULL and _same(event.text[F_ACCEPTED_BY], self.attribute[2]):
             self._stop(1 << ACCEPTANCE, at, terms, ANY)
         if status == RESOLVED or status == CLOSED:
@@ -1211,7 +451,7 @@ cdef class Shortcut:
         if status == self.status:
             return 0
         if self.changes >= CHANGES:
-            raise DECLINED
+            raise _Declined
         self.status = status
         self.timeline[self.changes], self.timeline[self.changes + 1] = at, status
         self.changes += 2
@@ -1220,7 +460,7 @@ cdef class Shortcut:
             if clock.stop != NONE or clock.policy.at == NULL:
                 continue
             if not terms.promises[clock.target].given:
-                raise DECLINED
+                raise _Declined
             if terms.promises[clock.target].rests >> status & 1:
                 if clock.since != NONE:
                     self._rest_from(clock, at, terms)
@@ -1339,7 +579,7 @@ cdef class Shortcut:
         cdef int place
         cdef Py_ssize_t size
         if type(value) is not bytes:
-            raise DECLINED
+            raise _Declined
         cursor.at = <const unsigned char*>PyBytes_AS_STRING(value)
         cursor.end = cursor.at + PyBytes_GET_SIZE(value)
         _expect(&cursor, 0x9A)
@@ -1353,19 +593,21 @@ cdef class Shortcut:
             self.attribute[place] = _text(&cursor)
         _expect(&cursor, 0xC0)  # tags
         self.status = _integer(&cursor)
+        if not OPEN <= self.status <= CANCELLED:
+            raise _Declined
         self.reason = _text(&cursor)
         self.last_at = _integer(&cursor)
         self.done_at = _integer(&cursor)
         self.owed = _truth(&cursor)
         size = _array(&cursor)
         if size > CHANGES:
-            raise DECLINED
+            raise _Declined
         self.changes = size
         for place in range(self.changes):
             self.timeline[place] = _integer(&cursor)
         size = _array(&cursor)
         if size > CLOCKS:
-            raise DECLINED
+            raise _Declined
         self.clock_count = size
         for place in range(self.clock_count):
             _load_clock(&cursor, &self.clocks[place])
@@ -1376,7 +618,7 @@ cdef class Shortcut:
         self.reopenings = _integer(&cursor)
         size = _array(&cursor)
         if size > REPLIES:
-            raise DECLINED
+            raise _Declined
         self.reply_count = size
         self.kept_replies.at = cursor.at
         for place in range(self.reply_count):
@@ -1395,7 +637,7 @@ cdef class Shortcut:
         _expect(&cursor, 0x90)  # marks
         self.settled_at, self.received_at = _integer(&cursor), _integer(&cursor)
         if cursor.at != cursor.end:
-            raise DECLINED
+            raise _Declined
         return 0
 
     cdef int _load_history(self, Cursor* cursor) except -1:
@@ -1405,10 +647,10 @@ cdef class Shortcut:
         head = cursor.at[0]
         cursor.at += 1
         if not 0xC4 <= head <= 0xC6:
-            raise DECLINED
+            raise _Declined
         size = _unsigned(cursor, 1 << (head - 0xC4))
         if size < 5:
-            raise DECLINED
+            raise _Declined
         _left(cursor, size)
         self.history.at = cursor.at + 5  # behind the head of its array
         self.history.size = size - 5
@@ -1587,94 +829,3 @@ cdef class Shortcut:
             finally:
                 PyMem_Free(written)
         return out.byte(125)
-
-
-_ATTRIBUTES = ("priority", "channel", "team", "agent_id", "customer_id", "category", "kind")
-_LABELS = ("team", "priority", "channel")
-
-
-cdef object _str(Text text):
-    return None if text.at == NULL else PyBytes_FromStringAndSize(<const char*>text.at, text.size).decode()
-
-
-cdef inline bint _is_public(Event* event) noexcept:
-    return event.what[F_PUBLIC] == 0 or event.yes[F_PUBLIC]
-
-
-cdef inline bint _is_automated(Event* event) noexcept:
-    return event.what[F_AUTOMATED] != 0 and event.yes[F_AUTOMATED]
-
-
-cdef int _status(Text name) except -1:
-    cdef int status
-    for status in range(6):
-        if _same(_STATUS_NAMES[status], name):
-            return status
-    raise DECLINED
-
-
-cdef inline long long _missed_at(Clock* clock, long long breached) noexcept:
-    return breached if clock.deadline == NONE or clock.deadline > breached else clock.deadline
-
-
-cdef inline int _counts(
-    Contribution* found, int size, int measure, long long at, bint met, long long duration
-) noexcept:
-    found[size].measure, found[size].at, found[size].met, found[size].duration = measure, at, met, duration
-    return size + 1
-
-
-cdef inline bint _alike(Contribution* one, Contribution* other) noexcept:
-    return (
-        one.measure == other.measure and one.at == other.at and one.met == other.met
-        and one.duration == other.duration
-    )
-
-
-cdef tuple _contribution(Contribution* one):
-    return (one.measure, one.at, <bint>one.met, _number(one.duration))
-
-
-cdef object _standing(Standing* one):
-    if not one.stands:
-        return None
-    return (
-        <bint>one.unanswered, <bint>(one.status == WAITING), <bint>(one.status == ON_HOLD),
-        _number(one.overdue_since), _number(one.waits_since), _number(one.due_at),
-    )
-
-
-cdef int _load_clock(Cursor* cursor, Clock* clock) except -1:
-    _expect(cursor, 0x9F)
-    clock.target = _integer(cursor)
-    if not 0 <= clock.target < TARGET_COUNT:
-        raise DECLINED
-    clock.cycle, clock.start = _integer(cursor), _integer(cursor)
-    clock.policy = _text(cursor)
-    clock.limit, clock.stop, clock.elapsed = _integer(cursor), _integer(cursor), _integer(cursor)
-    clock.breached = _integer(cursor)
-    clock.withdrawn, clock.final = _truth(cursor), _truth(cursor)
-    clock.since, clock.accrued, clock.deadline = _integer(cursor), _integer(cursor), _integer(cursor)
-    clock.origin, clock.base = _integer(cursor), _integer(cursor)
-    return 0
-
-
-cdef int _load_reply(Cursor* cursor, Reply* reply) except -1:
-    cdef unsigned long long bits
-    _expect(cursor, 0x99)
-    _expect(cursor, REPLY)
-    reply.at = _integer(cursor)
-    _integer(cursor)
-    _text(cursor)
-    reply.agent_id, reply.team = _text(cursor), _text(cursor)
-    _truth(cursor)
-    _truth(cursor)
-    _left(cursor, 1)
-    reply.timed = cursor.at[0] != 0xC0
-    if reply.timed:
-        _expect(cursor, 0xCB)
-        bits = _unsigned(cursor, 8)
-        memcpy(&reply.seconds, &bits, 8)
-    else:
-        cursor.at += 1
-    return 0

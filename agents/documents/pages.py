@@ -14,7 +14,8 @@ from prometheus_client import Counter, Gauge, Histogram
 from agents.board.meters import BoardMetrics
 from agents.documents.figures import figure_rows
 from agents.documents.schemas import ALERT, CAUSES, DEAD_LETTER, DELIVERY, LEDGER, SILENCE, nested, schemas
-from agents.gauges import ENGINE_FAMILIES, FAMILIES
+from agents.gauge_rows import FAMILIES
+from agents.gauges import ENGINE_FAMILIES
 from agents.meters import Meters
 from agents.notifier.metrics import NotifierMetrics
 from agents.topics import Topics

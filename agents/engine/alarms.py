@@ -16,7 +16,7 @@ from agents.engine.watermark import Ends, Watermark
 from streams.instants import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from agents.engine.clock import Clock
     from agents.engine.interface import EngineConfig, Observer
@@ -115,13 +115,15 @@ class Alarms:
                 asked, wanted = ticks(), lanes.values()
             await self._ask([lane.number for lane in wanted])
             if not self._holds():
-                for lane in due:
-                    await self._ring(lane)
+                await self._ring_all(due)
             self._waiting = any(self._due(lane, now) for lane in due)
 
     def _due(self, lane: Lane, instant: int) -> bool:
         wake = lane.owner.wake_at()
         return wake is not None and wake + self._engine.config.grace <= instant
+
+    def _is_ready(self, lane: Lane, instant: int) -> bool:
+        return lane.owner.is_ready(instant)
 
     def _read_up_to(self, lane: Lane) -> int | None:
         return self._watermark.read_up_to(lane.number, self._engine.reached(lane))
@@ -139,14 +141,20 @@ class Alarms:
         except (KafkaError, TimeoutError) as error:
             self._trouble(f"Kafka does not say where the input ends: {error!r}")
 
-    async def _ring(self, lane: Lane) -> None:
+    async def _ring_all(self, due: Sequence[Lane]) -> None:
+        # All tell what is ready before one goes on with what takes its time.
+        for wants in (self._is_ready, self._due):
+            for lane in due:
+                await self._ring(lane, wants)
+
+    async def _ring(self, lane: Lane, wants: Callable[[Lane, int], bool]) -> None:
         # A lane whose writes are stuck, or that has much to do, must not keep the others from ringing.
         until = ticks() + SHARE
         while lane.has_room and self._engine.open_lanes.get(lane.number) is lane and self._engine.lease.valid:
             if ticks() > until:
                 return
             read_up_to = self._read_up_to(lane)
-            if read_up_to is None or not self._due(lane, read_up_to):
+            if read_up_to is None or not wants(lane, read_up_to):
                 return
             await lane.ring(read_up_to)
             await asyncio.sleep(0)

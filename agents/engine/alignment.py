@@ -24,12 +24,16 @@ PATIENCE = 5.0
 """Seconds for which a topic that gives nothing holds up the others: what lies unread in it may be no records."""
 WITHIN = 10.0
 """Seconds after which what there is of a partition's backlog is given, however little."""
+LINGER = 0.15
+"""Seconds for which the little that comes live waits for more, where no alarm does: each portion of a partition costs
+as much as some fifty events do."""
 HELD = 100_000
 """Where so many wait, of all partitions, only the one that has gathered most is read on."""
 
 
 class Alignment:
-    """Knows how far each place was fetched. `unread` says whether it has more, as far as its last fetch could see.
+    """Knows how far each place was fetched. `unread` says whether it has more, as far as its last fetch could see, and
+    `pressed` whether a partition has an alarm that waits for its input.
 
     Of a backlog `gathered` records of a partition are given together: several events of a ticket then cost one write.
     """
@@ -40,11 +44,13 @@ class Alignment:
         unread: Callable[[TP], bool],
         ticks: Callable[[], float],
         gathered: int,
+        pressed: Callable[[int], bool] = lambda partition: True,
     ) -> None:
         self._inputs = inputs
         self._gathered = gathered
         self._unread = unread
         self._ticks = ticks
+        self._pressed = pressed
         self._reached: dict[TP, int] = {}
         self._active: dict[TP, float] = {}
         self._held: dict[int, dict[TP, list[Chunk]]] = {}
@@ -112,11 +118,12 @@ class Alignment:
 
     def _is_gathering(self, partition: int) -> bool:
         """Whether more of it is to come that can be waited for."""
-        return (
-            self._count[partition] < self._gathered
-            and self._ticks() < self._since[partition] + WITHIN
-            and any(self._unread(TP(topic, partition)) for topic in self._inputs)
-        )
+        waited = self._ticks() - self._since[partition]
+        if self._count[partition] >= self._gathered or waited >= WITHIN:
+            return False
+        if any(self._unread(TP(topic, partition)) for topic in self._inputs):
+            return True
+        return waited < LINGER and not self._pressed(partition)
 
     def _horizon(self, partition: int) -> int | None:
         """The record time up to which the topics may be read; None: no limit."""

@@ -394,6 +394,11 @@ class Engine:
         logging.shutdown()
         os._exit(code)
 
+    def pressed(self, partition: int) -> bool:
+        lane = self._lanes.get(partition)
+        wake = lane.owner.wake_at() if lane is not None else None
+        return wake is not None and wake <= self.clock()
+
     # For the alarms
 
     def reached(self, lane: Lane) -> Mapping[str, int]:

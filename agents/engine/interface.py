@@ -105,6 +105,9 @@ class Partition(Protocol):
         """Does a bounded part of the work ahead for what `ring` will have to do after the grace; whether more is left.
         Nothing of it is seen before."""
 
+    def is_ready(self, read_up_to: int) -> bool:
+        """Whether `ring` would announce what was made ready: it does so before anything else."""
+
     def rest(self, now: int) -> Changes:
         """What `ring` left for later calls of what it announced: the partition is given up."""
 

@@ -82,7 +82,9 @@ class MemoryStore:
         yield from self._tickets.items()
 
     def all_keys(self) -> Iterator[bytes]:
-        return (key for key in list(self._tickets) if key in self._tickets)
+        for key in list(self._tickets):
+            if key in self._tickets:
+                yield key
 
     def derived_items(self) -> Iterator[tuple[bytes, bytes]]:
         yield from self._derived.items()
@@ -178,14 +180,16 @@ class RocksStore:
     def all_keys(self) -> Iterator[bytes]:
         # Those that are on their way now may come to lie before the place that is read by then.
         under_way = list(self._pending)
-        return (key for key in chain(under_way, self._stored_keys()) if self._pending.get(key, key) is not None)
+        for key in chain(under_way, self._stored_keys()):
+            if self._pending.get(key, key) is not None:
+                yield key
 
     def _stored_keys(self) -> Iterator[bytes]:
         """In their order, read by lots: an iterator of RocksDB that stays open keeps what is dropped meanwhile."""
-        lot = list(islice((key for key, _ in self._rows(_TICKET)), _LOT))
+        lot = [key for key, _ in islice(self._rows(_TICKET), _LOT)]
         while lot:
             yield from lot
-            lot = list(islice((key for key, _ in self._rows(_TICKET, lot[-1] + b"\0")), _LOT))
+            lot = [key for key, _ in islice(self._rows(_TICKET, lot[-1] + b"\0"), _LOT)]
 
     def derived_items(self) -> Iterator[tuple[bytes, bytes]]:
         yield from self._rows(_DERIVED)

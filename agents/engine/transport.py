@@ -51,6 +51,9 @@ class Host(Protocol):
         """Recovery is over and the input flows from these positions: that of the partitions that are returned, and
         of each other once `Consumer.open_inputs` is called for it."""
 
+    def pressed(self, partition: int) -> bool:
+        """Whether an alarm of the partition has come, and waits for what came before it to be read."""
+
     async def giving_up(self) -> None:
         """The partitions are about to be revoked: no more intake, and everything sent is to be acknowledged."""
 

@@ -12,6 +12,7 @@ from faust.types import TP
 from waiting import eventually
 
 from agents.engine import Changes, Connection, Engine, EngineConfig, Observer, Out
+from agents.engine.alarms import Alarms
 from agents.engine.changelog import Changelog
 from agents.engine.lane import Lane
 from agents.engine.lease import Lease, ticks
@@ -115,6 +116,9 @@ class Owner:
         return None
 
     def prepare(self, now: int) -> bool:
+        return False
+
+    def is_ready(self, read_up_to: int) -> bool:
         return False
 
     def rest(self, now: int) -> Changes:
@@ -609,3 +613,36 @@ def test_the_input_of_a_partition_that_is_not_loaded_waits_for_it() -> None:
     consumer._awaiting_load = set()
     consumer.open_inputs(2)
     assert {tp.partition for tp in consumer._active_partitions} == {1, 3}
+
+
+class Telling:
+    """A lane whose owner has alerts that are ready, and then tickets to write."""
+
+    def __init__(self, number: int, done: list[str]) -> None:
+        self.number, self.has_room, self.owner = number, True, self
+        self._left = ["told", "told", "wrote", "wrote"]
+        self._done = done
+
+    def wake_at(self) -> int | None:
+        return 0 if self._left else None
+
+    def is_ready(self, read_up_to: int) -> bool:
+        return "told" in self._left
+
+    async def ring(self, read_up_to: int) -> None:
+        self._done.append(f"{self._left.pop(0)} {self.number}")
+
+
+async def test_what_is_ready_is_told_in_all_partitions_before_one_writes_its_tickets() -> None:
+    done: list[str] = []
+    lanes: Any = {number: Telling(number, done) for number in range(2)}
+    lease = Lease(60)
+    lease.renew(ticks())
+    engine: Any = SimpleNamespace(
+        config=SimpleNamespace(inputs=("input",), grace=0), clock=lambda: 9, open_lanes=lanes, lease=lease,
+        reached=lambda lane: {},
+    )  # fmt: skip
+    alarms = Alarms(engine, SimpleNamespace())  # type: ignore[arg-type]  # nothing is asked
+    alarms._watermark = SimpleNamespace(read_up_to=lambda number, reached: 9)  # type: ignore[assignment]
+    await alarms._ring_all(list(lanes.values()))
+    assert done == ["told 0", "told 0", "told 1", "told 1", "wrote 0", "wrote 0", "wrote 1", "wrote 1"]

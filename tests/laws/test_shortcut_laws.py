@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import defaultdict
 from pathlib import Path
 from random import Random
@@ -88,12 +89,12 @@ def parts(rng: Random, records: Sequence[Any]) -> Iterable[Sequence[Any]]:
 
 
 def common(rng: Random, tickets: int) -> list[Event]:
-    """Tickets with what most events are, each in the order of its time."""
+    """Tickets with what most events are, each in the order of its time; now and then one is handed over."""
     events = []
     for number in range(tickets):
         at = rng.choice(STARTS)
         for n in range(rng.randrange(1, 12)):
-            kind = rng.choice(COMMON[1:]) if n else "ticket_created"
+            kind = rng.choice((*COMMON[1:] * 3, "ticket_updated")) if n else "ticket_created"
             fields = {name: rng.choice(values) for name, values in FIELDS[kind].items()}
             if rng.random() < 0.1 and "agent_id" in fields:
                 fields["agent_id"] = rng.choice(ODD)
@@ -251,3 +252,15 @@ def test_what_is_stored_and_damaged_is_declined_and_no_harm_is_done() -> None:
     for place in range(len(value)):
         for damaged in (value[:place], value[:place] + bytes([rng.randrange(256)]) + value[place + 1 :]):
             taken.course(b"T7", damaged, [Input(topic, key.encode(), last)], 0, 0, 0, 0, DAY)
+
+
+def test_what_is_declined_leaves_nothing_behind() -> None:
+    policies = promises(random_policy_file(Random(5))).policies
+    taken = shortcut.Shortcut(policies, {topic: kind for kind, topic in TOPIC_OF.items()})
+    record = Input("agent-replied", b"T", b"{")
+    held = []
+    for _ in range(3):
+        for _ in range(2_000):
+            assert taken.course(b"T", None, [record], 0, 0, 0, 0, DAY) is None
+        held.append(sys.getallocatedblocks())
+    assert held[2] - held[1] < 500

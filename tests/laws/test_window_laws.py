@@ -15,7 +15,7 @@ from judging import judged
 from partitions import Bench, window_view
 from strategies import random_policy_file, random_ticket
 
-from agents.seen import Lookout
+from agents.lookout import Lookout
 from streams.instants import DAY, HOUR, MINUTE, SECOND, parse_instant
 from streams.policies import TARGETS
 from streams.queue import RISKS

@@ -118,6 +118,9 @@ class Counting:
     def prepare(self, now: int) -> bool:
         return False
 
+    def is_ready(self, read_up_to: int) -> bool:
+        return False
+
     def rest(self, now: int) -> Changes:
         return Changes()
 

@@ -1,4 +1,4 @@
-"""A backlog over several topics comes about in the order of its time; live input never waits."""
+"""A backlog over several topics comes about in the order of its time; live input waits for a moment at most."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from faust.types import TP
 
-from agents.engine.alignment import HELD, PATIENCE, SLACK, WITHIN, Alignment
+from agents.engine.alignment import HELD, LINGER, PATIENCE, SLACK, WITHIN, Alignment
 from agents.engine.membership import Chunk
 from agents.engine.transport import _portions
 
@@ -19,8 +19,13 @@ class Reading:
     def __init__(self, gathered: int = 1) -> None:
         self.now = 100.0
         self.unread: set[TP] = set()
+        self.pressed = True
         self.alignment = Alignment(
-            ("created", "replied", "closed"), lambda tp: tp in self.unread, lambda: self.now, gathered
+            ("created", "replied", "closed"),
+            lambda tp: tp in self.unread,
+            lambda: self.now,
+            gathered,
+            lambda partition: self.pressed,
         )
         for tp in (CREATED, REPLIED, CLOSED):
             self.alignment.sought(tp)
@@ -148,3 +153,19 @@ def test_what_is_held_while_its_place_is_sought_anew_gives_way_to_what_is_fetche
     reading.fetch(CREATED, 500, 1_000, 2_000, first=4, seek=2)
     reading.unread = set()
     assert reading.given() == [("created", 500), ("created", 1_000), ("created", 2_000)]
+
+
+def test_what_comes_live_waits_a_moment_for_more_unless_an_alarm_waits_for_it() -> None:
+    reading = Reading(gathered=100)
+    reading.pressed = False
+    reading.fetch(CREATED, 1_000)
+    assert reading.given() == []
+    reading.now += LINGER / 2
+    reading.fetch(REPLIED, 1_050)
+    assert reading.given() == []
+    reading.now += LINGER / 2
+    assert reading.given() == [("created", 1_000), ("replied", 1_050)]
+    reading.fetch(REPLIED, 2_000, first=1)
+    assert reading.given() == []
+    reading.pressed = True
+    assert reading.given() == [("replied", 2_000)]

@@ -10,7 +10,8 @@ import yaml
 
 from agents.board.meters import BoardMetrics
 from agents.documents.pages import declared
-from agents.gauges import ENGINE_FAMILIES, FAMILIES
+from agents.gauge_rows import FAMILIES
+from agents.gauges import ENGINE_FAMILIES
 from agents.meters import Meters
 from agents.notifier.metrics import NotifierMetrics
 from config.staffing import default_staffing

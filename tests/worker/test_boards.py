@@ -12,7 +12,7 @@ from partitions import Bench, Event
 from agents.board.pressing import TicketRows
 from agents.board.record import Read
 from agents.boards import ALARMS, CURVE, PRESSING, About, Text
-from agents.seen import Lookout
+from agents.lookout import Lookout
 from agents.simulator import simulate
 from config.policies import default_policies
 from streams.explain import explain

@@ -16,7 +16,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from agents.engine import MemoryStore
-from agents.gauges import FAMILIES, MAX_SERIES, TicketGauges
+from agents.gauge_rows import FAMILIES
+from agents.gauges import MAX_SERIES, TicketGauges
 from agents.meters import Meters
 from agents.notifier.metrics import NotifierMetrics
 from agents.partition import Rules, TicketPartition

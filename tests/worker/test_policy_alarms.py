@@ -40,7 +40,7 @@ class EndlessLane:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.owner = SimpleNamespace(wake_at=lambda: 0)
+        self.owner = SimpleNamespace(wake_at=lambda: 0, is_ready=lambda read_up_to: True)
         self.rung: list[int] = []
 
     async def ring(self, read_up_to: int) -> None:
