@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from agents.exposition import Family, Rows
-from agents.labels import Names
 from agents.seen import Spent, Whole, quantiles_of
 from agents.staff import AT_WORK
 from streams.clocks import FIRST_RESPONSE
@@ -14,6 +13,11 @@ from streams.demand import Staffing, Traffic, agents_required, due_work, handlin
 from streams.instants import SECOND
 from streams.policies import TARGETS
 from streams.windows import ARRIVALS, GIVEN_UP, REPLIES, Labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from agents.labels import Names
 
 _STAFFED_FOR = TARGETS[FIRST_RESPONSE]
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95}

@@ -7,7 +7,6 @@ last look. All else is another thread's: it adds the difference to sums of its o
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from streams.instants import MINUTE
@@ -16,6 +15,8 @@ from streams.sketch import Sketch
 from streams.windows import ARRIVALS, WINDOWS, Cell, Key, Labels
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
     from agents.partition import TicketPartition
 
 STATES = ("open", "unanswered", "waiting", "on_customer", "on_hold", "overdue")

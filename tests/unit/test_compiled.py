@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
-from agents import gauge_rows, intake, judging, partition, seen, wakeups, work
+from agents import intake, judging, partition, wakeups, work
 from agents.engine import replay, store
 from streams import alerts, calendar, clocks, fold, instants, ledger, policies, queue, sketch, ticket, windows
 
 MODULES = (
-    *(gauge_rows, intake, judging, partition, seen, wakeups, work, replay, store),
+    *(intake, judging, partition, wakeups, work, replay, store),
     *(alerts, calendar, clocks, fold, instants, ledger, policies, queue, sketch, ticket, windows),
 )
 
