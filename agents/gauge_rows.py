@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 _STAFFED_FOR = TARGETS[FIRST_RESPONSE]
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95}
-
-
 _WHERE = ("team", "priority", "channel")
 
 JUDGED = Family(

@@ -41,7 +41,7 @@ from streams.windows import (
 try:
     from streams.shortcut import Shortcut
 except ImportError:  # it is there where the data path is compiled
-    Shortcut = None  # type: ignore[misc, assignment]
+    Shortcut = None  # type: ignore[misc, assignment]  # a class in its stub
 
 if TYPE_CHECKING:
     from agents.engine import Record, Store

@@ -135,7 +135,7 @@ class Promises:
         return None
 
 
-_MEMO_LIMIT = 20_000
+MEMO_LIMIT = 20_000
 
 
 @dataclass(slots=True)
@@ -166,7 +166,7 @@ class Policies:
             key = (*key[:-1], frozenset(attributes.tags or ()))
         promises = self._memo.get(key)
         if promises is None:
-            if len(self._memo) >= _MEMO_LIMIT:
+            if len(self._memo) >= MEMO_LIMIT:
                 self._memo.clear()
             matching = [policy for policy in self.policies if _matches(policy, attributes)]
             promises = self._memo[key] = Promises(self, matching)

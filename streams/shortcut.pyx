@@ -40,8 +40,8 @@ cdef extern from * nogil:
 from streams.calendar import ALWAYS
 from streams.events import MAX_BYTES, YEARS
 from streams.facts import STATUS_CODE
-from streams.policies import STATUSES, TARGETS
-from streams.ticket import AT_LEAST, AT_MOST, STEP
+from streams.policies import MEMO_LIMIT, STATUSES, TARGETS
+from streams.ticket import AT_LEAST, AT_MOST, STEP, UPDATED
 from streams.windows import ABANDONED
 
 
@@ -158,7 +158,6 @@ cdef class Shortcut:
             else:
                 self._apply(&event, terms)
         self.received_at = now
-        after.stands = False
         has = self._count(self.counted[1], since)
         self._stand(&after)
         self._judge(terms)
@@ -184,7 +183,7 @@ cdef class Shortcut:
         key = self.scratch.taken()
         found = self.memo.get(key)
         if found is None:
-            if len(self.memo) >= _MEMO_LIMIT:
+            if len(self.memo) >= MEMO_LIMIT:
                 self.memo.clear()
             named = {name: _str(self.attribute[place]) for place, name in enumerate(_ATTRIBUTES)}
             promises = self.policies.to(_Attributes(named))
@@ -197,12 +196,11 @@ cdef class Shortcut:
 
     cdef int _judge(self, Terms terms) except -1:
         """Its state was judged by those in force: it says so by what is promised to it alone, where that is all."""
+        cdef Text mark = _of(UPDATED)
         if _same(self.judged_by, _of(self.fingerprint)):
-            updated = slawatch_holds(self.history.at, self.history.size, b"\x9c\x03", 2) or slawatch_holds(
-                self.facts.at, self.facts.size, b"\x9c\x03", 2
+            updated = slawatch_holds(self.history.at, self.history.size, mark.at, mark.size) or slawatch_holds(
+                self.facts.at, self.facts.size, mark.at, mark.size
             )
-            if self.history.size and self.facts.size and self.history.at[self.history.size - 1] == 0x9C:
-                updated = updated or self.facts.at[0] == 3
             self.judged_by = _of(self.fingerprint if updated else terms.fingerprint)
         return 0
 

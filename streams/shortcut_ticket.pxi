@@ -158,9 +158,6 @@ cdef class Terms:
                 mine.warnings += 1
 
 
-cdef int _MEMO_LIMIT = 20000
-
-
 cdef inline long long _missed_at(Clock* clock, long long breached) noexcept:
     return breached if clock.deadline == NONE or clock.deadline > breached else clock.deadline
 

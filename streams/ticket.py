@@ -115,7 +115,7 @@ class Ticket:
     def judgement(self, policies: Policies) -> str:
         """The fingerprint of what decides its state: of what is promised to tickets of its attributes where these
         are no others than at the beginning of what is kept in full, else of the policies as a whole."""
-        if self.state is None or _UPDATED in self.history:
+        if self.state is None or UPDATED in self.history:
             return policies.fingerprint
         return policies.to(self.state).fingerprint
 
@@ -240,7 +240,7 @@ def _array(count: int, items: bytes) -> bytes:
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_UPDATED = _encode(Updated(0, 0, "", None, None, None, None, None, None, None, None))[:2]
+UPDATED = _encode(Updated(0, 0, "", None, None, None, None, None, None, None, None))[:2]
 """How an `Updated` begins, its length and its tag: a history without these bytes holds none. One with them may."""
 _decode_facts: Callable[[bytes], list[Fact]] = msgspec.msgpack.Decoder(list[AnyFact]).decode  # type: ignore[assignment]  # each AnyFact is a Fact
 _decode_state = msgspec.msgpack.Decoder(StateRow).decode

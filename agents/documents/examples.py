@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta, timezone
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from agents.dead_letters import dead_letter
+from agents.engine.membership import Fetched
 from agents.notifier.message import Delivery
 from agents.notifier.silences import Silence
 from agents.topics import Topics
@@ -28,18 +29,6 @@ _TICKET = "T-1042"
 _BEGIN = parse_instant("2026-03-02T09:00:00+08:00")
 _GRACE = SECOND
 _ZONE = timezone(timedelta(hours=8))
-
-
-class _Record(NamedTuple):
-    """A record as the engine hands it over."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: list[tuple[str, bytes]]
 
 
 def _event(tag: str, after: int, /, **fields: Any) -> Json:
@@ -138,7 +127,7 @@ def dead_letter_headers() -> dict[str, str]:
     """The headers of a rating's dead letter: its score is no number from 1 to 5."""
     value = msgspec.json.encode({**events()["ticket_rated"], "score": 9})
     topics = Topics()
-    record = _Record(topics.name(TOPIC_OF["ticket_rated"]), 3, 5120, 0, _TICKET.encode(), value, [])
+    record = Fetched(topics.name(TOPIC_OF["ticket_rated"]), 3, 5120, 0, _TICKET.encode(), value, ())
     try:
         Reader().read(value)
     except BadEvent as bad:

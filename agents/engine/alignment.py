@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agents.engine.membership import Chunk
 
 SLACK = 1_000
-"""Milliseconds of record time by which a topic may be ahead: live input never waits."""
+"""Milliseconds of record time by which a topic may be ahead: live, none waits for another."""
 PATIENCE = 5.0
 """Seconds for which a topic that gives nothing holds up the others: what lies unread in it may be no records."""
 WITHIN = 10.0
@@ -44,7 +44,7 @@ class Alignment:
         unread: Callable[[TP], bool],
         ticks: Callable[[], float],
         gathered: int,
-        pressed: Callable[[int], bool] = lambda partition: True,
+        pressed: Callable[[int], bool],
     ) -> None:
         self._inputs = inputs
         self._gathered = gathered

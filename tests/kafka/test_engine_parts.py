@@ -643,6 +643,6 @@ async def test_what_is_ready_is_told_in_all_partitions_before_one_writes_its_tic
         reached=lambda lane: {},
     )  # fmt: skip
     alarms = Alarms(engine, SimpleNamespace())  # type: ignore[arg-type]  # nothing is asked
-    alarms._watermark = SimpleNamespace(read_up_to=lambda number, reached: 9)  # type: ignore[assignment]
+    alarms._watermark = SimpleNamespace(read_up_to=lambda number, reached: 9)  # type: ignore[assignment]  # as much of it as is used
     await alarms._ring_all(list(lanes.values()))
     assert done == ["told 0", "told 0", "told 1", "told 1", "wrote 0", "wrote 0", "wrote 1", "wrote 1"]
